@@ -1,0 +1,149 @@
+"""The study's memory: an Optuna storage that every Optuna tool can read, written by one process.
+
+A trial is finished by three writes. The first, its `result`, is the promise: once it is there the trial's end is known,
+and whoever opens the study next completes the other two (constraints, state) from it.
+"""
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.errors import StudyError
+from autocompress.study.home import refuse_network
+from autocompress.values.limit import Objective
+from autocompress.values.recipe import Recipe
+from autocompress.values.trial import Trial
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+STATES = {TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
+
+
+class Store:
+    """Trials and facts of one study. `add`, `start`, `finish` take what the search's mirror made of a trial."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._storage = _storage(url)
+        self.url, self.name = url, name
+        self._study_id = self._storage.get_study_id_from_name(name)
+
+    @classmethod
+    def create(cls, url: str, name: str, objectives: Sequence[Objective]) -> "Store":
+        """A new study, or the one that a killed process had begun to make."""
+        study = optuna.create_study(
+            study_name=name, storage=_storage(url), directions=[o.direction for o in objectives], load_if_exists=True
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names([seen_name(o) for o in objectives])
+        return cls(url, name)
+
+    # --- facts about the study ---
+
+    def fact(self, name: str) -> Any:
+        return self._storage.get_study_user_attrs(self._study_id).get(name)
+
+    def set_fact(self, name: str, value: Any) -> None:
+        self._storage.set_study_user_attr(self._study_id, name, value)
+
+    # --- trials ---
+
+    def history(self) -> list[FrozenTrial]:
+        return self._storage.get_all_trials(self._study_id)
+
+    def trials(self) -> list[Trial]:
+        return [as_trial(frozen) for frozen in self.history()]
+
+    def params(self, number: int) -> dict[str, Any]:
+        """What the sampler chose for a trial."""
+        return dict(self._storage.get_trial_params(self._id(number)))
+
+    def add(self, frozen: FrozenTrial) -> None:
+        """A trial that was just asked for, or put in the queue. One transaction, so that none is ever half there."""
+        created = self._storage.create_new_trial(self._study_id, template_trial=frozen)
+        number = self._storage.get_trial_number_from_id(created)
+        if number != frozen.number:
+            raise StudyError(f"the storage gave number {number} to trial {frozen.number}: somebody else writes to it")
+
+    def start(self, frozen: FrozenTrial) -> None:
+        """A trial from the queue is running now, with these values."""
+        trial = self._id(frozen.number)
+        for name, value in frozen.params.items():
+            kind = frozen.distributions[name]
+            self._storage.set_trial_param(trial, name, kind.to_internal_repr(value), kind)
+        for name, value in frozen.user_attrs.items():
+            self._storage.set_trial_user_attr(trial, name, value)
+        self._storage.set_trial_state_values(trial, TrialState.RUNNING)
+
+    def note(self, number: int, name: str, value: Any) -> None:
+        """Something about a running trial that must outlive the process."""
+        self._storage.set_trial_user_attr(self._id(number), name, value)
+
+    def promise(self, trial: Trial) -> None:
+        """The result. From here on the trial counts, whatever happens next."""
+        text = trial.model_dump_json(exclude={"number", "recipe", "fidelity", "seed", "retry_of"})
+        self._storage.set_trial_user_attr(self._id(trial.number), "result", json.loads(text))
+
+    def finish(self, frozen: FrozenTrial) -> None:
+        """What Optuna wants to know of a promised trial: constraints and the sampler's notes, then the state."""
+        trial = self._id(frozen.number)
+        stored = self._storage.get_trial_system_attrs(trial)
+        for name, value in frozen.system_attrs.items():
+            if name not in stored:
+                self._storage.set_trial_system_attr(trial, name, value)
+        self._storage.set_trial_state_values(trial, frozen.state, frozen.values)
+
+    def close(self) -> None:
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def _id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+
+def seen_name(objective: Objective) -> str:
+    """What Optuna's own tools print on the axis: they see costs in log scale."""
+    return f"log {objective.metric}" if objective.seen(1.0) == 0.0 else objective.metric
+
+
+def as_trial(frozen: FrozenTrial) -> Trial:
+    """A stored trial as the rest of the house knows it."""
+    notes = frozen.user_attrs
+    known = {
+        "number": frozen.number,
+        "recipe": Recipe(notes.get("recipe", '{"stages":[]}')),
+        "fidelity": notes.get("fidelity", 1.0),
+        "seed": notes.get("seed", 0),
+        "retry_of": notes.get("retry_of"),
+    }
+    if "result" in notes:
+        return Trial.model_validate({**notes["result"], **known})
+    state = STATES.get(frozen.state, "failed")
+    code = None if state != "failed" else "unexpected"
+    return Trial.model_validate({**known, "state": state, "code": code})
+
+
+def _storage(url: str) -> RDBStorage:
+    """SQLite in WAL mode with one fsync per checkpoint (15 times faster, loses nothing to a killed process), or a server."""
+    if not url.startswith("sqlite:"):
+        return RDBStorage(url)
+    path = Path(sqlalchemy.engine.make_url(url).database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_network(path.parent)
+    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 30}})
+
+    @sqlalchemy.event.listens_for(storage.engine, "connect")
+    def _faster(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    storage.engine.dispose()  # connections opened before the listener was there
+    return storage
