@@ -1,0 +1,61 @@
+"""autocompress: one search over pruning, distillation and quantization that ends with measured models for your device.
+
+>>> import autocompress as ac
+>>> study = ac.load("studies/quickstart.yaml")  # doctest: +SKIP
+>>> study.run().pick()  # doctest: +SKIP
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autocompress.study.load import load as load
+    from autocompress.study.search_anything import search as search
+    from autocompress.study.study import Study as Study
+    from autocompress.values.front import Front as Front
+    from autocompress.values.limit import Limit as Limit
+    from autocompress.values.limit import Objective as Objective
+    from autocompress.values.measurement import Measurement as Measurement
+    from autocompress.values.recipe import Recipe as Recipe
+    from autocompress.values.study import Budget as Budget
+    from autocompress.values.trial import Trial as Trial
+
+_PLACES = {
+    "load": "study.load",
+    "search": "study.search_anything",
+    "Study": "study.study",
+    "Front": "values.front",
+    "Limit": "values.limit",
+    "Objective": "values.limit",
+    "Measurement": "values.measurement",
+    "Recipe": "values.recipe",
+    "Budget": "values.study",
+    "Trial": "values.trial",
+}
+
+__all__ = sorted(_PLACES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Nothing heavy is imported before it is used."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'autocompress' has no attribute {name!r}")
+    return getattr(import_module(f"autocompress.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """`ac.search` is the function. There is a folder of that name too, and importing it must not hide the function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name == "search" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -24,6 +24,7 @@ from autocompress.study.drivers.base import Driver, Pool
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Rung, Work
 
 TAIL = 2000  # characters of a dead worker's log that go into its trial's message
+GRACE = 5.0  # seconds for an idle worker to end by itself
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -91,8 +92,11 @@ class LocalPool(Pool):
 
     def close(self) -> None:
         for worker in self._team:
+            worker.pipe.close()  # whoever waits for a job goes home
+        for worker in self._team:
+            if worker.job is None:
+                worker.process.join(GRACE)
             _kill(worker.process)
-            worker.pipe.close()
         self._team.clear()
         self._logs.cleanup()
 

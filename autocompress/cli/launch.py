@@ -1,0 +1,142 @@
+"""`run` and `resume`: the same thing, from a file or from what was begun before."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autocompress.cli.out import INTERRUPTED, NOTHING_FITS, data, document, people
+
+if TYPE_CHECKING:
+    from autocompress.study.core import Brake
+    from autocompress.study.study import Study
+
+Trials = Annotated[int | None, typer.Option(min=1, help="Budget: candidates that pass the gate.")]
+Time = Annotated[str | None, typer.Option("--budget", metavar="TIME", help="Budget: wall clock, such as '10 min'.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Worker processes on this machine.")]
+Storage = Annotated[
+    str | None,
+    typer.Option(envvar="AUTOCOMPRESS_STORE", help="postgresql+psycopg://... instead of a file.", show_default=False),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines with the time, even on a terminal.")]
+Json = Annotated[bool, typer.Option("--json", help="The front as one JSON document on stdout.")]
+
+
+def run(
+    study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped one.")],
+    name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Start it under another name.")] = None,
+    trials: Trials = None,
+    budget: Time = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Run a study to its front; if it was begun before, go on where it ended.
+
+    Ctrl-C finishes the running trials and stops; a second Ctrl-C drops them. Either way nothing that is done is lost.
+    """
+    from autocompress.study.load import load
+
+    _launch(load(study, name=name, storage=storage), trials, budget, workers, plain, json)
+
+
+def resume(
+    name: Annotated[str, typer.Argument(help="The name of a study that was begun before.")],
+    trials: Trials = None,
+    budget: Time = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Go on with a study, without its file."""
+    from autocompress.study.study import Study
+
+    _launch(Study.open(name, storage=storage), trials, budget, workers, plain, json)
+
+
+def _launch(
+    study: "Study", trials: int | None, budget: str | None, workers: int | None, plain: bool, json: bool
+) -> None:
+    from autocompress.cli.live import watch
+    from autocompress.study.core import Brake
+
+    _override(study, trials, budget, workers)
+    brake = Brake()
+    previous = signal.signal(signal.SIGINT, lambda number, frame: _pull(brake, frame))
+    try:
+        watch(study, study.steps(brake), plain=plain or not people().is_terminal)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    fits = _show(study, json)
+    if brake.level:
+        people().print(f"interrupted; go on with: autocompress resume {study.spec.name}", highlight=False)
+        sys.exit(INTERRUPTED)
+    if not fits:
+        sys.exit(NOTHING_FITS)
+
+
+def _override(study: "Study", trials: int | None, budget: str | None, workers: int | None) -> None:
+    """Flags that may change from run to run: how long, and on how many processes."""
+    from autocompress.config.units import seconds_of
+
+    change: dict[str, Any] = {}
+    if trials is not None:
+        change["trials"] = trials
+    if budget is not None:
+        try:
+            change["seconds"] = seconds_of(budget)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--budget") from None
+    spec = study.spec.model_copy(update={"budget": study.spec.budget.model_copy(update=change)})
+    if workers is not None:
+        spec = spec.model_copy(update={"driver": {**spec.driver, "workers": workers}})
+    study.spec = spec
+
+
+def _pull(brake: "Brake", _frame: FrameType | None) -> None:
+    brake.level += 1
+    words = {
+        1: "finishing the running trials; Ctrl-C again drops them",
+        2: "dropping the running trials; they are done again when the study is resumed",
+    }
+    if brake.level in words:
+        os.write(sys.stderr.fileno(), f"\n{words[brake.level]}\n".encode())
+    else:
+        raise KeyboardInterrupt
+
+
+def _show(study: "Study", json: bool) -> bool:
+    """The front, the pick and why, and where the files are. False: nothing fits."""
+    from autocompress.reports import bundle, table
+    from autocompress.reports.of_study import front_document, view_of
+
+    view = view_of(study)
+    written = bundle.write(view, study.folder / "report")
+    if view.front.members:
+        if json:
+            document("front", front_document(view))
+        elif people().is_terminal and sys.stdout.isatty():
+            people().print(table.front_table(view))
+        else:
+            data(table.plain(view))
+    people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
+    people().print(f"report: {_short(written['report'])}", highlight=False, soft_wrap=True)
+    if view.pick is not None and "model" in view.pick.trial.artifacts:
+        file = study.folder / "report" / "pick.onnx"
+        people().print(f"model:  {_short(file)}", highlight=False, soft_wrap=True)
+    return bool(view.front.members)
+
+
+def _short(path: Path) -> str:
+    """Relative where that is shorter to type."""
+    try:
+        near = os.path.relpath(path)
+    except ValueError:
+        return str(path)
+    return near if len(near) < len(str(path)) else str(path)

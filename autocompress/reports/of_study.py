@@ -1,0 +1,26 @@
+"""A stored study as a view: the only place where reports look at a store."""
+
+from autocompress.reports.view import StudyView
+from autocompress.study.study import Study
+from autocompress.values.front import front
+from autocompress.values.job import BASELINE
+from autocompress.values.measurement import Measurement
+
+
+def view_of(study: Study, rule: str = "accuracy-first") -> StudyView:
+    """The study as it is stored now."""
+    trials = study.trials
+    baseline, limits = study.baseline, study.limits
+    tested = study.fact("test_accuracy") or {}
+    return StudyView(
+        spec=study.spec,
+        trials=tuple(trials),
+        baseline=baseline,
+        front=front(trials, study.spec.objectives, limits, baseline),
+        test_accuracy={
+            BASELINE if name == "baseline" else int(name): Measurement.model_validate(m) for name, m in tested.items()
+        },
+        seconds=study.fact("seconds") or 0.0,
+        environment=study.fact("environment") or {},
+        rule=rule,
+    )

@@ -1,0 +1,69 @@
+"""Work that was done before: models by the hash of everything that went into them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock
+
+from autocompress.compress.manifest import load, save
+from autocompress.compress.model import Model
+from autocompress.study.artifacts import sync_folder
+
+SOURCES = ("compress", "data")  # what decides how a stage turns out
+
+
+class Cache:
+    """One folder per key. Whoever makes an entry holds its lock, so that two workers never do the same work at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> Model | None:
+        """The model kept under a key; a damaged entry is thrown away and made again."""
+        place = self._place(key)
+        if not (place / "manifest.json").exists():
+            return None
+        try:
+            return load(place)
+        except (OSError, ValueError):
+            shutil.rmtree(place, ignore_errors=True)
+            return None
+
+    def put(self, key: str, model: Model, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        """All of the entry or nothing: written beside its place, then renamed."""
+        place = self._place(key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=".tmp-"))
+        save(model, draft, mean=mean, std=std)
+        try:
+            os.rename(draft, place)
+        except OSError:  # somebody was faster: the entry is there, and equal keys mean equal work
+            shutil.rmtree(draft, ignore_errors=True)
+        sync_folder(place.parent)
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[None]:
+        """Nobody else works on this entry meanwhile. A worker that dies lets go of it."""
+        locks = self.folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{key}.lock"):
+            yield
+
+    def _place(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+
+@cache
+def code_version() -> str:
+    """Changes when any source that a stage depends on changes: an old entry is never taken for new work."""
+    root = Path(__file__).parent.parent
+    h = sha256()
+    for path in sorted(p for name in SOURCES for p in (root / name).rglob("*.py")):
+        h.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return h.hexdigest()

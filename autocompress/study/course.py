@@ -1,0 +1,97 @@
+"""A recipe's stages on one model: each taken from the cache, or run and kept. Stops at rungs to be judged."""
+
+import math
+from collections.abc import Callable, Generator
+
+from torch import nn
+
+from autocompress.compress.lab import Lab
+from autocompress.compress.model import Model
+from autocompress.compress.stages.base import Stage
+from autocompress.measure.counted import counted
+from autocompress.plugin import make
+from autocompress.compress.quantizers.base import Quantizer
+from autocompress.study.cache import Cache
+from autocompress.values.job import Event, Job, Progress, Rung
+from autocompress.values.measurement import Measurement
+
+Steps = Generator[Event, bool | None, Model | None]
+
+
+class Course:
+    """`key(n)` names the result of the first n stages. `cached` counts the stages that were there already."""
+
+    def __init__(self, job: Job, lab: Lab, stages: list[Stage], cache: Cache, key: Callable[[int], str]) -> None:
+        self._job, self._lab, self._stages, self._cache, self._key = job, lab, stages, cache, key
+        self._rungs = list(job.rungs)
+        self._epochs = sum(stage.cost(lab) for stage in stages)
+        self._done = 0  # epochs
+        self.cached = 0
+
+    def run(self, model: Model) -> Steps:
+        """The finished model, or None if the study said stop."""
+        longest, model = self._longest_known(model)
+        self.cached = longest
+        self._done = sum(stage.cost(self._lab) for stage in self._stages[:longest])
+        if not (yield from self._judged(model.net)):
+            return None
+        for i, stage in enumerate(self._stages[longest:], longest + 1):
+            with self._cache.claim(self._key(i)):
+                found = self._cache.get(self._key(i))
+                if found is None:
+                    grown = yield from self._grown(stage, model)
+                    if grown is None:
+                        return None
+                    self._cache.put(self._key(i), grown, mean=self._lab.data.mean, std=self._lab.data.std)
+                    model = grown
+                else:
+                    self.cached += 1
+                    self._done += stage.cost(self._lab)
+                    model = found
+            if not (yield from self._judged(model.net)):
+                return None
+        return model
+
+    def _longest_known(self, model: Model) -> tuple[int, Model]:
+        """Only the last of the stages that are there already needs to be loaded."""
+        for i in range(len(self._stages), 0, -1):
+            found = self._cache.get(self._key(i))
+            if found is not None:
+                return i, found
+        return 0, model
+
+    def _grown(self, stage: Stage, model: Model) -> Steps:
+        running = stage.run(model, self._lab)
+        while True:
+            try:
+                epoch = next(running)
+            except StopIteration as end:
+                grown: Model = end.value
+                return grown
+            self._done += 1
+            name = type(stage).__name__.lower()
+            yield Progress(self._job.number, f"{name}: epoch {epoch.done}/{epoch.of}, loss {epoch.loss:.3f}")
+            if epoch.done < epoch.of and not (yield from self._judged(epoch.net)):
+                running.close()
+                return None
+
+    def _judged(self, net: nn.Module) -> Generator[Event, bool | None, bool]:
+        """Ask about every rung that has been reached."""
+        while self._rungs and self._done >= math.ceil(self._rungs[0] * self._epochs):
+            at = self._rungs.pop(0)
+            so_far = Measurement(metric="accuracy", value=self._lab.accuracy(net), how="measured", on="the network")
+            if not (yield Rung(self._job.number, at, (so_far,))):
+                return False
+        return True
+
+
+def shapes(model: Model, stages: list[Stage], lab: Lab) -> tuple[Measurement, ...]:
+    """What can be said before any training: the size of what would come out, counted on shapes."""
+    for stage in stages:
+        model = stage.shape(model, lab)
+    return counted(model.net, model.inputs, bits(model))
+
+
+def bits(model: Model) -> int:
+    """Of the weights in the exported file."""
+    return make(Quantizer, model.quantizer).weight_bits if model.quantizer else 32

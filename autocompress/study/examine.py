@@ -1,0 +1,25 @@
+"""The last look: exported files on the test split, which the search has never seen."""
+
+from functools import cache
+from pathlib import Path
+
+from autocompress.data.base import Data, Dataset
+from autocompress.measure.accuracy import accuracy, answers
+from autocompress.measure.runtimes.base import Runtime
+from autocompress.plugin import make
+from autocompress.values.measurement import Measurement
+from autocompress.values.study import StudySpec
+
+
+def on_test(spec: StudySpec, file: Path) -> Measurement:
+    """Accuracy of one file on the test split."""
+    assert spec.device is not None
+    runtime = make(Runtime, {"use": spec.device.runtime.name, "threads": spec.device.runtime.threads})
+    data = _data(spec.model_dump_json())
+    logits = answers(runtime.open(file), data.prepared(data.test.x))
+    return accuracy(logits, data.test.y, f"model.onnx, {runtime.version}, test split")
+
+
+@cache
+def _data(spec: str) -> Dataset:
+    return make(Data, StudySpec.model_validate_json(spec).data).load()

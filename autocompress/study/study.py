@@ -1,0 +1,208 @@
+"""A study as people handle it: load it, run it, look at its front. Running it again goes on where it was."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+
+from autocompress.errors import StudyError
+from autocompress.plugin import make
+from autocompress.study.artifacts import Artifacts, write_durably
+from autocompress.study.core import Brake, Happening, Loop
+from autocompress.study.drivers.base import Driver
+from autocompress.study.environment import environment
+from autocompress.study.evaluate import Careful
+from autocompress.study.home import study_folder
+from autocompress.study.lock import held, is_held
+from autocompress.study.store import Store
+from autocompress.values.front import Front, front
+from autocompress.values.job import Work
+from autocompress.values.limit import Limit
+from autocompress.values.measurement import Measurement, by_metric
+from autocompress.values.study import StudySpec, changes
+from autocompress.values.trial import Trial
+
+
+@dataclass(eq=False)
+class Study:
+    """Its truth is in the store. This object can be dropped at any time."""
+
+    spec: StudySpec
+    folder: Path
+    storage: str | None = None  # a database URL; None: SQLite in the study's folder
+    work: Work | None = None  # what a candidate goes through; None: compression, as the spec says
+    _keep: Any = field(default=None, repr=False)  # a temporary folder lives as long as its study
+
+    @classmethod
+    def of(cls, spec: StudySpec, *, storage: str | None = None, work: Work | None = None) -> "Study":
+        """In the home folder, under its name."""
+        return cls(spec, study_folder(spec.name), storage, work)
+
+    @classmethod
+    def temporary(cls, spec: StudySpec, work: Work) -> "Study":
+        """Forgotten when this object is."""
+        keep = tempfile.TemporaryDirectory(prefix="autocompress-")
+        return cls(spec, Path(keep.name), None, work, keep)
+
+    @classmethod
+    def open(cls, name: str, *, storage: str | None = None) -> "Study":
+        """A study that was begun before, by name, as it was specified then."""
+        folder = study_folder(name)
+        note = _note(folder)
+        if note is None:
+            raise StudyError(f"there is no study {name!r} in {folder.parent}")
+        if note["storage"] is not None and storage is None:
+            raise StudyError(f"study {name!r} is kept in {note['storage']}; give --storage or set AUTOCOMPRESS_STORE")
+        store = Store(_url(folder, storage), name)
+        try:
+            return cls(StudySpec.model_validate(store.fact("spec")), folder, storage)
+        finally:
+            store.close()
+
+    # --- running it ---
+
+    def steps(self, brake: Brake | None = None) -> Generator[tuple[Happening, Loop], None, None]:
+        """Run to the end of the budget; yields what happens. Only one process at a time may do this."""
+        with held(self.folder, self.spec.name), self._begun() as store:
+            began = time.monotonic()
+            try:
+                loop = Loop(self.spec, store, brake)
+                with make(Driver, self.spec.driver).start(Careful(self._work)) as pool:
+                    for happening in loop.run(pool):
+                        yield happening, loop
+                self._examine(store, loop)
+            finally:
+                store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - began)
+
+    def run(self) -> Front:
+        """The same, to its end, for those who only want the front."""
+        for _ in self.steps():
+            pass
+        return self.front()
+
+    @property
+    def running(self) -> bool:
+        """Whether some process runs it now."""
+        return is_held(self.folder)
+
+    # --- looking at it ---
+
+    @property
+    def trials(self) -> list[Trial]:
+        return self._read(lambda store: store.trials())
+
+    @property
+    def baseline(self) -> tuple[Measurement, ...]:
+        return tuple(Measurement.model_validate(m) for m in self.fact("baseline") or ())
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """As plain bounds; those that refer to a baseline that is not there yet are left out."""
+        known = by_metric(self.baseline)
+        ready = [x for x in self.spec.limits if x.below_baseline is None or x.metric in known]
+        return tuple(limit.resolved(known) for limit in ready)
+
+    @property
+    def artifacts(self) -> Artifacts:
+        return Artifacts(self.folder / "artifacts")
+
+    def front(self) -> Front:
+        return front(self.trials, self.spec.objectives, self.limits, self.baseline)
+
+    def fact(self, name: str) -> Any:
+        return self._read(lambda store: store.fact(name))
+
+    def __repr__(self) -> str:
+        return f"<Study {self.spec.name!r}: {len(self.trials)} trials, {len(self.front())} on the front>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{repr(self)[1:-1]}</p>{self.front()._repr_html_()}"
+
+    # --- inside ---
+
+    @cached_property
+    def _work(self) -> Work:
+        if self.work is not None:
+            return self.work
+        from autocompress.study.compression import Compression
+
+        return Compression(self.spec, str(self.folder))
+
+    @contextmanager
+    def _begun(self) -> Iterator[Store]:
+        """The store, holding this very study: made if it is new, compared if it is not."""
+        store = Store.create(_url(self.folder, self.storage), self.spec.name, self.spec.objectives)
+        try:
+            stored = store.fact("spec")
+            if stored is None:
+                store.set_fact("environment", environment())
+                store.set_fact("spec", self.spec.model_dump(mode="json"))
+            else:
+                self._compare(StudySpec.model_validate(stored))
+            _write_note(self.folder, self.spec.name, self.storage)
+            yield store
+        finally:
+            store.close()
+
+    def _compare(self, stored: StudySpec) -> None:
+        if stored.hash == self.spec.hash:
+            return
+        lines = changes(stored.identity, self.spec.identity)
+        raise StudyError(
+            f"study {self.spec.name!r} was begun with other settings; its trials would not be comparable:\n"
+            + "".join(f"  {line}\n" for line in lines)
+            + f"undo the change, or start a new study with --as {self.spec.name}-2"
+        )
+
+    def _examine(self, store: Store, loop: Loop) -> None:
+        """Once the search is over: what its best files make of images the search has never seen."""
+        if self.work is not None or loop.brake.level or loop.running:
+            return
+        from autocompress.study.examine import on_test
+
+        known: dict[str, Any] = store.fact("test_accuracy") or {}
+        files = {str(t.number): t.artifacts["model"] for t in loop.front.members if str(t.number) not in known}
+        base = store.fact("baseline_artifacts")
+        if base and "baseline" not in known:
+            files["baseline"] = base["model"]
+        found = {name: on_test(self.spec, self.artifacts.path(file)) for name, file in files.items()}
+        if found:
+            store.set_fact("test_accuracy", known | {k: m.model_dump(mode="json") for k, m in found.items()})
+
+    def _read(self, look: Any) -> Any:
+        if self.storage is None and not (self.folder / "study.db").exists():
+            raise StudyError(f"study {self.spec.name!r} has not been run yet")
+        store = Store(_url(self.folder, self.storage), self.spec.name)
+        try:
+            return look(store)
+        finally:
+            store.close()
+
+
+def _url(folder: Path, storage: str | None) -> str:
+    return storage or f"sqlite:///{folder / 'study.db'}"
+
+
+def _note(folder: Path) -> dict[str, Any] | None:
+    try:
+        note: dict[str, Any] = json.loads((folder / "study.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return note
+
+
+def _write_note(folder: Path, name: str, storage: str | None) -> None:
+    """Where the study's truth is. A password never gets into a file."""
+    shown = sqlalchemy.engine.make_url(storage).render_as_string(hide_password=True) if storage else None
+    note = {"schema": "autocompress.study-folder/v1", "name": name, "storage": shown}
+    if _note(folder) != note:
+        os.makedirs(folder, exist_ok=True)
+        write_durably(folder / "study.json", json.dumps(note, indent=1).encode())
