@@ -111,7 +111,7 @@ def names(base: type[Plugin]) -> dict[str, str]:
 
 def _names(folder: str) -> dict[str, str]:
     plural = folder.rpartition(".")[2]
-    strangers = {_plain(ep.name): f"{ep.module}:{ep.attr}" for ep in _strangers(plural)}
+    strangers = {_plain(ep.name): f"{ep.module}:{ep.attr or ''}" for ep in _strangers(plural)}
     ours = {path.stem: f"{folder}.{path.stem}" for path in _files(folder)}
     return strangers | ours
 

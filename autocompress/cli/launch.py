@@ -1,5 +1,6 @@
 """`run` and `resume`: the same thing, from a file or from what was begun before."""
 
+import json as jsonlib
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autocompress.cli.out import INTERRUPTED, NOTHING_FITS, data, document, people
+from autocompress.cli.out import INTERRUPTED, NOTHING_FITS, data, people
 
 if TYPE_CHECKING:
     from autocompress.study.core import Brake
@@ -83,14 +84,14 @@ def _launch(
 
 def _override(study: "Study", trials: int | None, budget: str | None, workers: int | None) -> None:
     """Flags that may change from run to run: how long, and on how many processes."""
-    from autocompress.config.units import seconds_of
+    from autocompress.config.units import quantity
 
     change: dict[str, Any] = {}
     if trials is not None:
         change["trials"] = trials
     if budget is not None:
         try:
-            change["seconds"] = seconds_of(budget)
+            change["seconds"] = quantity(budget, "time")
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--budget") from None
     spec = study.spec.model_copy(update={"budget": study.spec.budget.model_copy(update=change)})
@@ -114,22 +115,24 @@ def _pull(brake: "Brake", _frame: FrameType | None) -> None:
 def _show(study: "Study", json: bool) -> bool:
     """The front, the pick and why, and where the files are. False: nothing fits."""
     from autocompress.reports import bundle, table
-    from autocompress.reports.of_study import front_document, view_of
+    from autocompress.reports.of_study import view_of
+    from autocompress.study.artifacts import write_durably
 
     view = view_of(study)
-    written = bundle.write(view, study.folder / "report")
+    folder = study.folder / "report"
+    bundle.write(view, folder)
     if view.front.members:
         if json:
-            document("front", front_document(view))
+            data(jsonlib.dumps(bundle.front_json(view), indent=2, ensure_ascii=False, allow_nan=False))
         elif people().is_terminal and sys.stdout.isatty():
-            people().print(table.front_table(view))
+            people().print(table.front_table(view, people().width))
         else:
             data(table.plain(view))
     people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
-    people().print(f"report: {_short(written['report'])}", highlight=False, soft_wrap=True)
+    people().print(f"report: {_short(folder / 'report.html')}", highlight=False, soft_wrap=True)
     if view.pick is not None and "model" in view.pick.trial.artifacts:
-        file = study.folder / "report" / "pick.onnx"
-        people().print(f"model:  {_short(file)}", highlight=False, soft_wrap=True)
+        write_durably(folder / "pick.onnx", study.artifacts.get(view.pick.trial.artifacts["model"]))
+        people().print(f"model:  {_short(folder / 'pick.onnx')}", highlight=False, soft_wrap=True)
     return bool(view.front.members)
 
 

@@ -37,7 +37,7 @@ def _live(study: Study, steps: Steps, began: float) -> None:
                 console.print(line)
             live.update(Group(*_status(study, loop, time.monotonic() - began, begun_with, note)))
     if begun_with is not None:
-        console.print(_counts(loop), highlight=False)
+        console.print(str(loop.counts), highlight=False, soft_wrap=True)
 
 
 def _lines(study: Study, steps: Steps, began: float) -> None:
@@ -49,21 +49,21 @@ def _lines(study: Study, steps: Steps, began: float) -> None:
         for line in _ended(happening, loop):
             status = _status(study, loop, time.monotonic() - began, begun_with, "")[0] if happening.trial else Text()
             console.print(Text(f"{_clock()} ") + line, soft_wrap=True)
-            if status and loop.tally.ended % 10 == 0:
+            if status and loop.counts.ended % 10 == 0:
                 console.print(Text(f"{_clock()} ") + status, soft_wrap=True)
     if begun_with is not None:
-        console.print(f"{_clock()} {_counts(loop)}", highlight=False, soft_wrap=True)
+        console.print(f"{_clock()} {loop.counts}", highlight=False, soft_wrap=True)
 
 
 def _status(study: Study, loop: Loop, elapsed: float, begun_with: int, note: str) -> list[Text]:
     """The numbers that move."""
-    tally, budget = loop.tally, study.spec.budget
+    done, budget = loop.counts, study.spec.budget
     left = _left(loop, elapsed, begun_with, study)
     first = Text.assemble(
         (study.spec.name, "bold"),
         f"  {max(0, loop.paid - len(loop.running))}/{budget.trials} trials",
-        f"  asked {len(loop.trials)}  refused {tally.infeasible}  stopped {tally.stopped}",
-        f"  failed {tally.failed}  complete {tally.complete}  running {len(loop.running)}",
+        f"  asked {len(loop.trials)}  refused {done.refused}  stopped {done.stopped}",
+        f"  failed {done.failed}  complete {done.complete}  running {len(loop.running)}",
     )
     second = Text.assemble(_best(loop), f"  hypervolume {loop.hypervolume:.3f}", f"  ETA {left}")
     if note:
@@ -123,12 +123,6 @@ def _percent(amount: float) -> str:
     import math
 
     return f"{(math.exp(amount) - 1) * 100:.0f} %"
-
-
-def _counts(loop: Loop) -> str:
-    t = loop.tally
-    text = f"{t.complete} complete, {t.infeasible} refused by the gate, {t.stopped} stopped, {t.failed} failed"
-    return text + (f"; {t.cached} of {t.stages} stages from the cache" if t.cached else "")
 
 
 def _clock() -> str:

@@ -60,7 +60,8 @@ def front(
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(table.front_table(view))
+        console = Console()
+        console.print(table.front_table(view, console.width))
     else:
         data(table.plain(view))
     if not json and not csv:
@@ -74,7 +75,8 @@ def export(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where to put it.")],
     trial: Annotated[int | None, typer.Option(min=0, help="A trial by its number.")] = None,
     rule: Annotated[
-        str | None, typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest.")
+        str | None,
+        typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest."),
     ] = None,
     storage: Storage = None,
     json: Json = False,
@@ -138,8 +140,8 @@ def _status(name: str, storage: str | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     from autocompress.reports.of_study import view_of
-    from autocompress.reports.table import counts
     from autocompress.study.study import Study
+    from autocompress.values.counts import counts
     from autocompress.values.metric import show
 
     study = Study.open(name, storage=storage)
@@ -152,9 +154,10 @@ def _status(name: str, storage: str | None) -> dict[str, Any]:
         "study": name,
         "state": state,
         "budget": study.spec.budget.trials,
-        "counts": asdict(counts(view)),
+        "counts": asdict(counts(view.trials)),
         "front": len(view.front),
-        "best": best and {"trial": best.number, lead: best.value(lead), "shown": f"{lead} {show(lead, best.value(lead))}"},
+        "best": best
+        and {"trial": best.number, lead: best.value(lead), "shown": f"{lead} {show(lead, best.value(lead))}"},
         "seconds": view.seconds,
         "folder": str(study.folder),
     }

@@ -46,7 +46,7 @@ class Search:
         """The next recipe, and the trial to store for it."""
         number = self._next_number()
         self._study.sampler = self._sampler.build(_seed(self._seed, number))
-        with warnings.catch_warnings():  # samplers warn that a value was drawn independently: conditional spaces do that
+        with warnings.catch_warnings():  # that a value was drawn independently: it is, in conditional spaces
             warnings.simplefilter("ignore")
             trial = self._study.ask()
             picked = self._picked(trial)

@@ -74,15 +74,14 @@ class Bench:
             yield Done(job.number, Outcome("stopped", known, seconds=time.monotonic() - began))
             return
         made = yield from course.run(model)
-        counts = {"stages": len(stages), "cached": course.cached}
         if made is None:
-            yield Done(job.number, Outcome("stopped", known, seconds=time.monotonic() - began, **counts))
+            seconds = time.monotonic() - began
+            yield Done(job.number, Outcome("stopped", known, {}, seconds, len(stages), course.cached))
             return
         yield Progress(job.number, "exporting and measuring")
         measurements, artifacts = self._measured(made, job.number == BASELINE)
-        yield Done(
-            job.number, Outcome("complete", measurements, artifacts, seconds=time.monotonic() - began, **counts)
-        )
+        seconds = time.monotonic() - began
+        yield Done(job.number, Outcome("complete", measurements, artifacts, seconds, len(stages), course.cached))
 
     def _measured(self, model: Model, is_baseline: bool) -> tuple[tuple[Measurement, ...], dict[str, str]]:
         """Export once; then every number comes from the file, in its runtime."""

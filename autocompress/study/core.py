@@ -16,8 +16,9 @@ from autocompress.search.samplers.base import Sampler
 from autocompress.search.schedules.base import Costs, Schedule
 from autocompress.search.search import Search
 from autocompress.study.drivers.base import Pool
+from autocompress.study.retries import lost
 from autocompress.study.store import Store, as_trial
-from autocompress.study.tally import Tally, lost
+from autocompress.values.counts import Counts, counts
 from autocompress.values.front import Front, front, reference, volume
 from autocompress.values.job import BASELINE, Done, Event, Gated, Job, Outcome, Progress, Rung
 from autocompress.values.limit import Limit, violations
@@ -36,7 +37,7 @@ ENDS = {
 
 
 class Brake:
-    """How the person at the keyboard stops a study: 1 finishes what is running, 2 drops it, to be done again next time."""
+    """How people stop a study: 1 finishes what is running, 2 drops it, to be done again next time."""
 
     level = 0
 
@@ -79,7 +80,6 @@ class Loop:
         self._unfinished = [t for t in self.trials.values() if t.state == "running"]
         self._queued = [t.number for t in self.trials.values() if t.state == "waiting"]
         self._retry_the_lost()
-        self.tally = Tally.of(self.trials.values())
         self._first_done = {t.recipe.key: t for t in self.trials.values() if t.state == "complete"}
         self.front = self._front(list(self.trials.values()))
 
@@ -93,6 +93,10 @@ class Loop:
     @property
     def hypervolume(self) -> float:
         return volume(self.front, reference(self.spec.objectives, self.limits, self.baseline))
+
+    @property
+    def counts(self) -> Counts:
+        return counts(self.trials.values())
 
     @property
     def paid(self) -> int:
@@ -201,7 +205,6 @@ class Loop:
         self.store.promise(trial)
         self._tell(trial)
         self.trials[trial.number] = trial
-        self.tally.add(trial)
         if trial.state == "complete":
             self._first_done.setdefault(trial.recipe.key, trial)
             self.front = self._front([*self.front.members, trial])

@@ -7,10 +7,10 @@ from torch import nn
 
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
+from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages.base import Stage
 from autocompress.measure.counted import counted
 from autocompress.plugin import make
-from autocompress.compress.quantizers.base import Quantizer
 from autocompress.study.cache import Cache
 from autocompress.values.job import Event, Job, Progress, Rung
 from autocompress.values.measurement import Measurement

@@ -6,7 +6,17 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("autocompress", "optuna", "torch", "torchvision", "torch-pruning", "onnx", "onnxruntime", "numpy", "scikit-learn")
+PACKAGES = (
+    "autocompress",
+    "optuna",
+    "torch",
+    "torchvision",
+    "torch-pruning",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "scikit-learn",
+)
 
 
 def environment() -> dict[str, str]:

@@ -53,7 +53,7 @@ def diagnosed(error: Exception) -> tuple[FailureCode, str]:
 
 @dataclass(frozen=True)
 class FunctionWork:
-    """The engine on anything: `evaluate(recipe, fidelity)` is a candidate's whole life, `gate(recipe)` an optional start.
+    """The engine on anything: `evaluate(recipe, fidelity)` is a candidate's whole life, `gate(recipe)` its start.
 
     A metric called `seconds` is not measured on the model: it says how long the work took, on a pretend clock.
     """
@@ -93,4 +93,3 @@ def _pair(number: Any) -> tuple[float, float | None]:
         value, spread = number
         return float(value), float(spread)
     return float(number), None
-

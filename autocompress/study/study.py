@@ -4,12 +4,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 
@@ -20,6 +20,7 @@ from autocompress.study.core import Brake, Happening, Loop
 from autocompress.study.drivers.base import Driver
 from autocompress.study.environment import environment
 from autocompress.study.evaluate import Careful
+from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.home import study_folder
 from autocompress.study.lock import held, is_held
 from autocompress.study.store import Store
@@ -29,6 +30,8 @@ from autocompress.values.limit import Limit
 from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.study import StudySpec, changes
 from autocompress.values.trial import Trial
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -71,6 +74,8 @@ class Study:
 
     def steps(self, brake: Brake | None = None) -> Generator[tuple[Happening, Loop], None, None]:
         """Run to the end of the budget; yields what happens. Only one process at a time may do this."""
+        if self.work is None:
+            refuse_what_cannot_be_measured(self.spec)
         with held(self.folder, self.spec.name), self._begun() as store:
             began = time.monotonic()
             try:
@@ -97,7 +102,7 @@ class Study:
 
     @property
     def trials(self) -> list[Trial]:
-        return self._read(lambda store: store.trials())
+        return self._read(Store.trials)
 
     @property
     def baseline(self) -> tuple[Measurement, ...]:
@@ -177,7 +182,7 @@ class Study:
         if found:
             store.set_fact("test_accuracy", known | {k: m.model_dump(mode="json") for k, m in found.items()})
 
-    def _read(self, look: Any) -> Any:
+    def _read(self, look: Callable[[Store], T]) -> T:
         if self.storage is None and not (self.folder / "study.db").exists():
             raise StudyError(f"study {self.spec.name!r} has not been run yet")
         store = Store(_url(self.folder, self.storage), self.spec.name)

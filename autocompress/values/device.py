@@ -20,7 +20,7 @@ class Runtime(BaseModel):
 class Protocol(BaseModel):
     """How often a latency is taken: fresh processes x runs, each run interleaved with a reference model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     batch: int = Field(1, ge=1)
     warmup: int = Field(5, ge=0)

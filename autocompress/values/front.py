@@ -40,6 +40,8 @@ class Front:
         if not self.members:
             raise ValueError("the front is empty: no complete trial fits the limits")
         trial, reason = RULES[rule](self)
+        if len(self) == 1:
+            reason = "the only model on the front"
         return Pick(trial, rule, reason)
 
     def picks(self) -> dict[str, Pick]:

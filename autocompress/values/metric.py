@@ -42,6 +42,8 @@ def show(name: str, value: float, spread: float | None = None) -> str:
         return f"{value * 100:.2f}" + (f" ± {spread * 100:.2f}" if spread else "") + " %"
     factor, word = _prefix(unit, abs(value))
     digits = _digits(abs(value) / factor, whole=word in ("", "B"))
+    while spread and digits < 4 and round(spread / factor, digits) == 0:
+        digits += 1  # "± 0.00" would say that there is no spread
     text = f"{value / factor:.{digits}f}"
     if spread:
         text += f" ± {spread / factor:.{digits}f}"

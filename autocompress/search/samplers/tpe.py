@@ -7,7 +7,7 @@ from autocompress.search.samplers.base import Sampler
 
 
 class Tpe(Sampler):
-    """Learns which settings the good trials share (Watanabe 2023, arXiv:2304.11127). The default: best of ten samplers at 50 to 200 trials."""
+    """Learns which settings the good trials share (Watanabe 2023, arXiv:2304.11127). The default."""
 
     startup: int = Field(10, ge=1)  # random trials before it begins to learn
 

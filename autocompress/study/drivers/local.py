@@ -24,6 +24,7 @@ from autocompress.study.drivers.base import Driver, Pool
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Rung, Work
 
 TAIL = 2000  # characters of a dead worker's log that go into its trial's message
+HOW_FOUND = ("__file__", "__spec__")
 GRACE = 5.0  # seconds for an idle worker to end by itself
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -209,7 +210,7 @@ def _main_hidden_from(work: Work) -> Iterator[None]:
     if b"__main__" in pickle.dumps(work):
         yield
         return
-    kept = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    kept: dict[str, object] = {name: vars(main).pop(name) for name in HOW_FOUND if name in vars(main)}
     main.__spec__ = None
     try:
         yield

@@ -1,0 +1,142 @@
+"""`init`, `check`, `plugins`, `schema`, `devices`, `doctor`: everything before a study runs."""
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autocompress.cli.launch import Json
+from autocompress.cli.out import CONFIGURATION, UNEXPECTED, data, document, people
+
+devices = typer.Typer(help="Constraint files: where a model must fit.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Write a commented starter study, space and device, and the schemas that editors complete them with."""
+    from autocompress.config.starter import starter
+
+    files = starter()
+    there = [name for name in files if (folder / name).exists()]
+    if there and not force:
+        people().print(f"{', '.join(there)} in {folder} already; --force overwrites", highlight=False, soft_wrap=True)
+        sys.exit(CONFIGURATION)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+        data(str(folder / name))
+    study = next(name for name, text in files.items() if "autocompress.study/v1" in text and name.endswith(".yaml"))
+    people().print(f"next: autocompress run {folder / study}", highlight=False, soft_wrap=True)
+
+
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Studies, spaces and devices.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
+) -> None:
+    """Find every mistake in study, space and device files, with its place and what would be right."""
+    from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, render
+    from autocompress.config.load import check as checked
+
+    known = next((f for f in FORMATS if f == form), None)
+    if known is None:
+        raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
+    found: list[Diagnostic] = []
+    for file in files:
+        try:
+            schema = checked(file)
+        except ConfigError as error:
+            found.extend(error.diagnostics)
+        else:
+            if form == "text":
+                people().print(f"{file}: ok ({schema})", markup=False, highlight=False, soft_wrap=True)
+    if found or form == "json":
+        data(render(sorted(set(found)), known, tty=sys.stdout.isatty()))
+    if found:
+        sys.exit(CONFIGURATION)
+
+
+def plugins(json: Json = False) -> None:
+    """Every plug-in: its kind, its name, what it does, where it comes from."""
+    from autocompress.plugin import listing
+
+    found = listing()
+    if json:
+        document("plugins", {"plugins": [one._asdict() for one in found]})
+        return
+    widths = [max(len(one[i]) for one in found) for i in (0, 1)]
+    for one in found:
+        text = one.summary if not one.error else f"(broken: {one.error})"
+        origin = "" if one.origin == "autocompress" else f"  [{one.origin}]"
+        data(f"{one.kind.ljust(widths[0])}  {one.name.ljust(widths[1])}  {text}{origin}")
+
+
+def schema(
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write them here.")] = None,
+) -> None:
+    """JSON Schemas of study, space and device files, for editors."""
+    from autocompress.config.schema import schemas
+
+    texts = {name: jsonlib.dumps(tree, indent=1, ensure_ascii=False) + "\n" for name, tree in schemas().items()}
+    if out is None:
+        data(jsonlib.dumps({name: jsonlib.loads(text) for name, text in texts.items()}, indent=1, ensure_ascii=False))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (out / f"{name}.schema.json").write_text(text, encoding="utf-8")
+        data(str(out / f"{name}.schema.json"))
+
+
+@devices.command("list")
+def list_devices(json: Json = False) -> None:
+    """The devices that come with autocompress."""
+    from autocompress.config.load import device_names, load_device
+
+    found = [load_device(name) for name in device_names()]
+    if json:
+        document("devices", {"devices": [d.model_dump(mode="json") for d in found]})
+        return
+    width = max(len(d.id) for d in found)
+    for d in found:
+        data(f"{d.id.ljust(width)}  {d.kind:4}  {d.name}")
+
+
+@devices.command("show")
+def show_device(
+    name: Annotated[str, typer.Argument(help="A shipped device, or a file.")],
+    json: Json = False,
+) -> None:
+    """One device as it is after everything it extends: limits, objectives, runtime, how its numbers are obtained."""
+    from autocompress.config.load import load_device
+
+    device = load_device(name)
+    if json:
+        document("device", {"device": device.model_dump(mode="json")})
+        return
+    p = device.protocol
+    data(f"{device.id}: {device.name}")
+    data(f"  kind        {device.kind}{f', {device.vendor}' if device.vendor else ''}")
+    data(f"  core        {device.core}{f' ({device.machine})' if device.machine else ''}")
+    data(f"  runtime     {device.runtime.name} {device.runtime.version}, {device.runtime.threads} thread(s)".rstrip())
+    data(f"  weights     {', '.join(str(b) for b in device.bits)} bits; channels in multiples of {device.round_to}")
+    data(f"  measured    {device.measurement}: {p.processes} processes x {p.runs} runs, batch {p.batch}")
+    data(f"  limits      {'; '.join(map(str, device.limits)) or 'none'}")
+    data(f"  objectives  {', '.join(f'{o.metric} ({o.direction})' for o in device.objectives) or 'none'}")
+
+
+def doctor(json: Json = False) -> None:
+    """Look at this machine: packages, cores, where studies are kept, and what would get in the way."""
+    from autocompress.study.doctor import examined
+
+    found = examined()
+    if json:
+        document("doctor", {"findings": [f._asdict() for f in found]})
+    else:
+        width = max(len(f.what) for f in found)
+        for f in found:
+            data(f"{'ok  ' if f.ok else 'BAD '} {f.what.ljust(width)}  {f.text}")
+    if not all(f.ok for f in found):
+        sys.exit(UNEXPECTED)

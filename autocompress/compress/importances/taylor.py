@@ -1,0 +1,22 @@
+"""How much the loss would move without the channel, to first order (Molchanov et al. 2019, arXiv 1906.10771)."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from autocompress.compress.importances.base import Importance, Slice
+
+
+class Taylor(Importance):
+    """The sum of |gradient x weights| over the layers that the channel would be cut from."""
+
+    gradients: ClassVar[bool] = True
+
+    def score(self, slices: Sequence[Slice], channels: int) -> Tensor:
+        total = torch.zeros(channels)
+        for part in slices:
+            assert part.parameter.grad is not None, "surgery supplies gradients to those who ask"
+            total = total + part.summed(part.parameter.grad * part.parameter.detach(), channels).abs()
+        return total

@@ -1,0 +1,34 @@
+"""What may be done to a model: one step of a recipe."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from typing import ClassVar
+
+from autocompress.compress.lab import Epoch, Lab
+from autocompress.compress.model import Model
+from autocompress.plugin import Plugin
+
+Run = Generator[Epoch, None, Model]
+
+
+class Stage(Plugin, ABC):
+    """`shape` says what `run` will do to sizes, without training; `run` does it, yields each epoch, returns the model.
+
+    Both work on a copy and leave the model they were given alone.
+    """
+
+    last: ClassVar[bool] = False  # nothing may come after it (it decides what happens to the exported file)
+
+    def shape(self, model: Model, lab: Lab) -> Model:
+        """The model as `run` would leave it, with any weights. Widths, bits and attributes must be exact."""
+        return model
+
+    @abstractmethod
+    def run(self, model: Model, lab: Lab) -> Run: ...
+
+    def cost(self, lab: Lab) -> int:
+        """Epochs that `run` will train: the unit in which rungs are placed."""
+        return 0
+
+    def needs_teacher(self) -> bool:
+        return False

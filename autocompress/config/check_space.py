@@ -1,0 +1,128 @@
+"""Is a space something one can search? Every stage alone, their order, then fillings: what only shows together."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from autocompress import plugin
+from autocompress.config.check_plugin import Checker, Refused, each_option
+from autocompress.config.diagnostic import Diagnostic
+from autocompress.config.filling import fillings
+from autocompress.config.node import Node, shown
+from autocompress.config.validate import explained
+from autocompress.plugin import Plugin
+from autocompress.values.space import Choice, Order
+
+NOTHING = (None, "none")
+
+
+def plugged(node: Node, plural: str, mistakes: list[Diagnostic]) -> Node:
+    """A plug-in of a study, without holes: the sampler, the data, the driver."""
+    base, before = plugin.base_of(plural), len(mistakes)
+    node = Checker(mistakes).plug(node, base)
+    if len(mistakes) == before:
+        _made(node, base, mistakes)
+    return node
+
+
+def recipe(node: Node, mistakes: list[Diagnostic], *, holes: bool, no_teacher: str = "") -> Node:
+    """A space, or a teacher's recipe. `no_teacher` says why there is nobody to learn from, if so."""
+    before = len(mistakes)
+    checker = Checker(mistakes, holes)
+    student, stages = node.get("student"), node.get("stages")
+    done: dict[str, Node] = {}
+    if student:
+        done["student"] = checker.plug(student, plugin.base_of("students"))
+    if stages and isinstance(stages.value, list):
+        done["stages"] = replace(stages, value=[_stage(item, checker, True) for item in stages.items])
+        _ordered(done["stages"], mistakes)
+    node = replace(node, value=done)
+    if len(mistakes) == before and student:
+        _tried(node, mistakes, no_teacher)
+    return node
+
+
+def _stage(node: Node, checker: Checker, top: bool) -> Node:
+    """One item of the list of stages: a stage, nothing, a choice among these, or (on top) an order of them."""
+    if node.data in NOTHING:
+        return node
+    try:
+        hole = checker.hole(node)
+    except Refused:
+        return node
+    if isinstance(hole, Choice):
+        return each_option(node, lambda option: _stage(option, checker, False))
+    if isinstance(hole, Order) and top:
+        items = node.fields["order"]
+        return replace(node, value={"order": replace(items, value=[_stage(i, checker, False) for i in items.items])})
+    if isinstance(hole, Order):
+        checker.mistakes.append(
+            node.says("bad-hole", "an order stands in the list of stages itself, not inside a hole")
+        )
+        return node
+    return checker.plug(node, plugin.base_of("stages"))
+
+
+def _ordered(stages: Node, mistakes: list[Diagnostic]) -> None:
+    """Nothing may follow a stage that is last."""
+    slots = [item.fields["order"].items if "order" in item.fields else [item] for item in stages.items]
+    for i, slot in enumerate(slots):
+        later = [item for following in slots[i + 1 :] for item in following]
+        for item in slot:
+            after = [use for other in later + [x for x in slot if x is not item] for use in _uses(other)]
+            for use in _uses(item):
+                if after and _is_last(use):
+                    text = f"'{use.value}' must come last, but '{after[0].value}' can come after it"
+                    mistakes.append(
+                        use.says("bad-order", text, "nothing may follow it: it decides about the exported file")
+                    )
+
+
+def _uses(item: Node) -> Iterator[Node]:
+    """The names of the stages that an item can become."""
+    if "choice" in item.fields:
+        for option in item.fields["choice"].items:
+            yield from _uses(option)
+    elif "use" in item.fields:
+        yield item.fields["use"]
+
+
+def _is_last(use: Node) -> bool:
+    try:
+        cls = plugin.find(plugin.base_of("stages"), str(use.value))
+    except Exception:  # said already, where the stage was looked at
+        return False
+    return bool(getattr(cls, "last", False))
+
+
+def _tried(node: Node, mistakes: list[Diagnostic], no_teacher: str) -> None:
+    """Build fillings. Of what is wrong in the same way at the same place, one example is enough."""
+    student, stage = plugin.base_of("students"), plugin.base_of("stages")
+    found: list[Diagnostic] = []
+    for tried in fillings(node):
+        _made(tried.fields["student"], student, found)
+        for item in tried.find(("stages",)).items:
+            plug = _made(item, stage, found) if item.data not in NOTHING else None
+            if plug is not None and no_teacher and plug.needs_teacher():  # type: ignore[attr-defined]
+                found.append(
+                    _use(item).says("needs-teacher", f"'{_use(item).value}' learns from a teacher, and {no_teacher}")
+                )
+    mistakes += {(d.file, d.line, d.col, d.code): d for d in reversed(found)}.values()
+
+
+def _made(node: Node, base: type[Plugin], mistakes: list[Diagnostic]) -> Plugin | None:
+    try:
+        return plugin.make(base, node.data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        settings = [
+            f"{k} {shown(c.data)}" for k, c in node.fields.items() if k != "use" and not c.fields and not c.items
+        ]
+        example = f"for example with {', '.join(settings)}" if settings and not all(e["loc"] for e in errors) else ""
+        mistakes += [replace(d, hint=d.hint or example) for d in explained(errors, node, base)]
+        return None
+
+
+def _use(item: Node) -> Node:
+    return item.fields["use"]

@@ -1,0 +1,64 @@
+"""The door to this folder: from a file, or the name of a shipped one, to checked values or a ConfigError."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from autocompress.config import device_file, space_file, study_file
+from autocompress.config.diagnostic import ConfigError, Diagnostic, did_you_mean
+from autocompress.config.document import parsed, read
+from autocompress.config.node import Node, shown
+from autocompress.config.shipped import called, named, names
+from autocompress.values.device import Device
+from autocompress.values.space import Tree
+from autocompress.values.study import StudySpec
+
+SCHEMAS = (study_file.SCHEMA, space_file.SCHEMA, device_file.SCHEMA)
+
+
+def load_study(path: Path | str, *, source: str | None = None) -> StudySpec:
+    """A study with all it refers to. `source` is its text, where it does not come from the file."""
+    node, mistakes = _document(named("study", path) if source is None else Path(path), source)
+    spec = study_file.study(node, mistakes)
+    return spec if spec and not mistakes else _refuse(mistakes)
+
+
+def load_space(path: Path | str, *, source: str | None = None) -> Tree:
+    node, mistakes = _document(named("space", path) if source is None else Path(path), source)
+    tree = space_file.space(node, mistakes)
+    return tree if not mistakes else _refuse(mistakes)
+
+
+def load_device(path: Path | str, *, source: str | None = None) -> Device:
+    """A device with all it inherits."""
+    node, mistakes = _document(named("device", path) if source is None else Path(path), source)
+    device = device_file.target(node, mistakes).device
+    return device if device and not mistakes else _refuse(mistakes)
+
+
+def device_names() -> list[str]:
+    """The devices that come with autocompress."""
+    return names("device")
+
+
+def check(path: Path | str, *, source: str | None = None) -> str:
+    """Read a file of any of the three schemas. Returns its schema; raises ConfigError if anything is wrong with it."""
+    path = named("study", path) if source is None else Path(path)
+    node, _ = _document(path, source)
+    given = node.get("schema")
+    schema = given.data if given else None
+    for known, load in zip(SCHEMAS, (load_study, load_space, load_device), strict=True):
+        if schema == known:
+            load(path, source=source)
+            return known
+    if given is None:
+        raise ConfigError([node.key_says("missing-key", "the key 'schema' is missing", f"one of {', '.join(SCHEMAS)}")])
+    text = f"no schema is called {shown(schema)}{did_you_mean(str(schema), SCHEMAS)}"
+    raise ConfigError([given.says("bad-value", text, f"known: {', '.join(SCHEMAS)}")])
+
+
+def _document(path: Path, source: str | None) -> tuple[Node, list[Diagnostic]]:
+    return read(path, called(path)) if source is None else parsed(source, str(path), path)
+
+
+def _refuse(mistakes: list[Diagnostic]) -> NoReturn:
+    raise ConfigError(mistakes)

@@ -1,0 +1,152 @@
+"""JSON Schemas of the three files, for editors: completion and red lines while typing. The reader has the last word.
+
+A schema never refuses what the reader accepts; it lets pass what only the reader can see (units, plug-ins' settings).
+"""
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from autocompress import plugin
+from autocompress.config.device_file import AWAY, MACHINES, RUNTIMES, DeviceFile
+from autocompress.config.limits import KINDS, MEASURED, MOST_OBJECTIVES
+from autocompress.config.shipped import names
+from autocompress.config.space_file import SpaceFile
+from autocompress.config.study_file import PLUGS, StudyFile
+from autocompress.values.metric import METRICS, Scale
+
+FileKind = Literal["study", "space", "device"]
+KINDS_OF_FILE: tuple[FileKind, ...] = get_args(FileKind)
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MODELS: dict[FileKind, type[BaseModel]] = {"study": StudyFile, "space": SpaceFile, "device": DeviceFile}
+
+Schema = dict[str, Any]
+
+
+def schema(kind: FileKind) -> Schema:
+    """The schema of one kind of file; what a study may hold inline is in it too."""
+    _, whole = models_json_schema([(model, "validation") for model in MODELS.values()], by_alias=True)
+    parts: dict[str, Schema] = whole["$defs"]
+    _study(parts["StudyFile"]["properties"])
+    _recipe(parts["SpaceFile"]["properties"])
+    _recipe(parts["TeacherSection"]["properties"])
+    for name in _reachable("DeviceFile", parts):
+        _inheritable(parts[name])
+    _device(parts)
+    return {
+        "$schema": DIALECT,
+        "title": f"autocompress {kind}",
+        "$ref": f"#/$defs/{MODELS[kind].__name__}",
+        "required": ["schema"],
+        "$defs": parts,
+    }
+
+
+def _study(properties: Schema) -> None:
+    for name, plural in PLUGS.items():
+        properties[name] = {**_plug(plural), **_description(name)}
+    properties["space"] = {"anyOf": [_name(names("space")), {"$ref": "#/$defs/SpaceFile"}], **_description("space")}
+    inline = {"$ref": "#/$defs/DeviceFile"}
+    properties["device"] = {"anyOf": [_name(names("device")), inline, {"type": "null"}], **_description("device")}
+    properties["limits"], properties["objectives"] = _limits(), _objectives()
+
+
+def _recipe(properties: Schema) -> None:
+    nothing = {"enum": [None, "none"]}
+    properties["student"] = {**_plug("students", holes=True), **_description("student")}
+    stage = {"anyOf": [nothing, _plug("stages", holes=True)]}
+    properties["stages"] = {"type": "array", "items": stage, **_description("stages")}
+
+
+def _device(parts: dict[str, Schema]) -> None:
+    properties = parts["DeviceFile"]["properties"]
+    properties["extends"] = {"anyOf": [_name(names("device")), {"type": "null"}], **_description("extends")}
+    properties["limits"], properties["objectives"] = _limits(), _objectives()
+    parts["Hardware"]["properties"]["core"] = {"enum": [*MACHINES, *AWAY, None]}
+    ours = [found.name for found in plugin.listing() if found.kind == "runtimes"]
+    parts["Runs"]["properties"]["name"] = {"anyOf": [_name([*ours, *RUNTIMES]), {"type": "null"}]}
+
+
+def _plug(plural: str, *, holes: bool = False) -> Schema:
+    """A bare name, or `{use: name, ...}` with settings that only the class can judge."""
+    use = _name([found.name for found in plugin.listing() if found.kind == plural])
+    mapping: Schema = {"type": "object", "properties": {"use": use}}
+    if holes:
+        mapping["properties"] |= {word: {"type": "array", "minItems": 1} for word in ("choice", "order")}
+    else:
+        mapping["required"] = ["use"]
+    return {"anyOf": [use, mapping]}
+
+
+def _name(known: list[str]) -> Schema:
+    """Names that an editor may offer; others exist elsewhere, or are spelled with a hyphen."""
+    return {"anyOf": [{"enum": known}, {"type": "string"}]} if known else {"type": "string"}
+
+
+def _limits() -> Schema:
+    each = {}
+    for metric in MEASURED:
+        side = "max" if METRICS[metric].direction == "minimize" else "min"
+        bound = {"type": ["string", "number"] if not METRICS[metric].unit else "string"}
+        long = {
+            "type": "object",
+            "properties": {side: bound, "kind": {"enum": list(KINDS)}},
+            "required": [side],
+            "additionalProperties": False,
+        }
+        each[metric] = {"anyOf": [bound, long, {"type": "null"}]}
+    found = {"type": "object", "properties": each, "additionalProperties": False}
+    return {"anyOf": [found, {"type": "null"}], **_description("limits")}
+
+
+def _objectives() -> Schema:
+    properties = {
+        "metric": {"enum": list(MEASURED)},
+        "direction": {"enum": ["maximize", "minimize"]},
+        "scale": {"enum": list(get_args(Scale))},
+    }
+    long = {"type": "object", "properties": properties, "required": ["metric"], "additionalProperties": False}
+    items = {"anyOf": [properties["metric"], long]}
+    found = {"type": "array", "items": items, "minItems": 1, "maxItems": MOST_OBJECTIVES}
+    return {"anyOf": [found, {"type": "null"}], **_description("objectives")}
+
+
+def _inheritable(part: Schema) -> None:
+    """In a device anything may be inherited, so nothing is required, and `null` takes away."""
+    part.pop("required", None)
+    for name, value in part.get("properties", {}).items():
+        part["properties"][name] = {"anyOf": [value, {"type": "null"}]}
+
+
+def _reachable(name: str, parts: dict[str, Schema]) -> list[str]:
+    found = [name]
+    for part in found:
+        found += [ref for ref in _references(parts[part]) if ref not in found]
+    return found
+
+
+def _references(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        here = [part["$ref"].rpartition("/")[2]] if "$ref" in part else []
+        return here + [ref for value in part.values() for ref in _references(value)]
+    return [ref for value in part for ref in _references(value)] if isinstance(part, list) else []
+
+
+def _description(name: str) -> Schema:
+    return {"description": DESCRIPTIONS[name]}
+
+
+DESCRIPTIONS = {
+    "data": "Where examples come from.",
+    "space": "What may be built: a shipped space, a path such as ./space.yaml, or the space itself.",
+    "device": "Where it must fit: a shipped device, a path such as ./device.yaml, or the device itself.",
+    "sampler": "Which recipe next.",
+    "schedule": "How much training before a candidate is looked at again.",
+    "driver": "Who does the work.",
+    "student": "The network that is built.",
+    "stages": "What is done to it, in order. A stage that is `none` vanishes.",
+    "extends": "The device this one differs from. Mappings merge, lists and scalars replace, null takes away.",
+    "limits": "What must hold: `size: 256 KiB`, `accuracy: baseline - 1.0 pp`, or {max: ..., kind: soft}.",
+    "objectives": "What to improve, 1 to 4 metrics.",
+}

@@ -1,0 +1,131 @@
+"""`autocompress.study/v1`: one question. What is searched, for which device, on which data, by whom, for how long."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from autocompress.config.check_space import plugged, recipe
+from autocompress.config.device_file import Target, target
+from autocompress.config.diagnostic import ConfigError, Diagnostic
+from autocompress.config.document import read
+from autocompress.config.limits import limits, objectives
+from autocompress.config.node import Node, shown
+from autocompress.config.shipped import Kind, called, referred
+from autocompress.config.space_file import space
+from autocompress.config.units import Seconds
+from autocompress.config.validate import Section, missing, validated
+from autocompress.values.study import Budget, StudySpec
+
+SCHEMA = "autocompress.study/v1"
+PLUGS = {"data": "data", "sampler": "samplers", "schedule": "schedules", "driver": "drivers"}
+
+
+class BudgetSection(Section):
+    trials: Annotated[int, Field(ge=1)]
+    time: Annotated[Seconds, Field(gt=0)] | None = None
+
+
+class TeacherSection(Section):
+    student: Any
+    stages: list[Any] = Field(default_factory=list)
+
+
+class StudyFile(Section):
+    schema_: Literal["autocompress.study/v1"] = Field(alias="schema")
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    data: Any
+    space: Any
+    device: Any = None
+    teacher: TeacherSection | None = None
+    sampler: Any = "tpe"
+    schedule: Any = "flat"
+    driver: Any = "local"
+    objectives: Any = None  # see limits.py
+    limits: Any = None
+    budget: BudgetSection
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
+    """Everything the file says and refers to. None after saying what is wrong."""
+    before = len(mistakes)
+    file = validated(StudyFile, node, mistakes)
+    teacher = node.get("teacher")
+    if teacher and teacher.value is None:
+        teacher = None
+    no_teacher = "" if teacher else "the study has none"
+    plugs = {name: _plug(node, name, plural, mistakes) for name, plural in PLUGS.items()}
+    made = recipe(teacher, mistakes, holes=False, no_teacher="a teacher has none itself") if teacher else None
+    tree = _space(node.get("space"), mistakes, no_teacher)
+    device = _device(node.get("device"), mistakes)
+    promises = {**device.limits, **limits(node.get("limits"), mistakes)}
+    aims = objectives(node.get("objectives"), mistakes) or device.objectives
+    _aimed(node, aims, device, mistakes)
+    if not teacher:
+        mistakes += [_no_baseline(p.node) for p in promises.values() if p.limit and p.limit.below_baseline is not None]
+    if file is None or len(mistakes) > before:
+        return None
+    return StudySpec(
+        name=file.name,
+        space=tree,
+        objectives=aims,
+        limits=tuple(p.limit for p in promises.values() if p.limit),
+        device=device.device,
+        teacher={**made.data, "stages": made.data.get("stages", [])} if made else None,
+        budget=Budget(trials=file.budget.trials, seconds=file.budget.time),
+        seed=file.seed,
+        **plugs,
+    )
+
+
+def _plug(node: Node, name: str, plural: str, mistakes: list[Diagnostic]) -> Any:
+    default = StudyFile.model_fields[name].default
+    given = node.get(name)
+    if given is None and StudyFile.model_fields[name].is_required():
+        return None  # said already
+    return plugged(given or node.below(name, default), plural, mistakes).data
+
+
+def _space(node: Node | None, mistakes: list[Diagnostic], no_teacher: str) -> Any:
+    """Inline spaces are called from their own root, as the parameters of the search are: `stages.1.ratio`."""
+    found = _document(node, "space", mistakes)
+    return space(found.rooted(()), mistakes, no_teacher) if found else None
+
+
+def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:
+    found = _document(node, "device", mistakes)
+    return target(found, mistakes) if found else Target(None, {}, ())
+
+
+def _document(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node | None:
+    """What a study refers to: a mapping in the study itself, or another file."""
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, dict):
+        return node
+    if not isinstance(node.value, str):
+        text = f"wants a name, a path such as './{kind}.yaml', or a mapping, got {shown(node.data)}"
+        mistakes.append(node.says("wrong-type", text))
+        return None
+    try:
+        path = referred(node, kind)
+        found, more = read(path, called(path))
+    except ConfigError as error:
+        mistakes += error.diagnostics
+        return None
+    mistakes += more
+    if "schema" not in found.fields:
+        mistakes.append(missing(found, "schema"))
+    return found
+
+
+def _aimed(node: Node, aims: tuple[Any, ...], device: Target, mistakes: list[Diagnostic]) -> None:
+    if aims or node.get("objectives") or (node.get("device") and device.device is None):
+        return
+    text = "there is nothing to improve: neither the study nor its device has 'objectives'"
+    mistakes.append(node.key_says("missing-key", text, "add objectives: [accuracy, latency_p50, size]"))
+
+
+def _no_baseline(node: Node) -> Diagnostic:
+    text = "is relative to the baseline, which is the teacher's accuracy, and the study has no teacher"
+    return node.says("needs-teacher", text, "add a teacher to the study")

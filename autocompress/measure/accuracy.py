@@ -1,0 +1,23 @@
+"""Accuracy of the exported file: what its runtime answers, against the labels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.measure.runtimes.base import Session
+from autocompress.values.measurement import Measurement
+
+BATCH = 256
+
+
+def answers(session: Session, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits of all examples, a batch at a time."""
+    return np.concatenate([session(x[start : start + BATCH]) for start in range(0, len(x), BATCH)])
+
+
+def accuracy(logits: NDArray[np.float32], y: NDArray[np.int64], on: str) -> Measurement:
+    """Share of right answers. The spread is that of as many throws of a coin, never below that of half a mistake:
+    a file that made none on n images is not known to make none. `on` says whose answers, to which images."""
+    n = len(y)
+    right = float((logits.argmax(1) == y).mean())
+    wrong = max(right * (1 - right), 0.5 / n * (1 - 0.5 / n))
+    return Measurement(metric="accuracy", value=right, how="measured", on=on, spread=(wrong / n) ** 0.5, n=n)

@@ -1,0 +1,37 @@
+"""ONNX Runtime on the CPU."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.measure.runtimes.base import Runtime, Session
+
+
+class Onnxruntime(Runtime):
+    """ONNX Runtime on the CPU."""
+
+    suffix: ClassVar[str] = ".onnx"
+
+    def open(self, path: Path) -> Session:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+
+        def run(x: NDArray[np.float32]) -> NDArray[np.float32]:
+            logits: NDArray[np.float32] = session.run(None, {name: x})[0]
+            return logits
+
+        return run
+
+    @property
+    def version(self) -> str:
+        import onnxruntime
+
+        return f"onnxruntime {onnxruntime.__version__}"

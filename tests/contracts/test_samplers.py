@@ -1,0 +1,96 @@
+"""Every sampler: its answers lie in the space, its seed decides, interruptions do not, failures do not stop it."""
+
+import pytest
+from fakes import SPACE, Pretend, spec
+from worlds import lived
+
+from autocompress.plugin import make, names
+from autocompress.search.samplers.base import Sampler
+from autocompress.values.space import Choice, Float, Int, Order, holes
+from autocompress.values.study import Budget
+
+SAMPLERS = sorted(names(Sampler))
+TRIALS = {"gp": 7}  # seconds for each that it thinks about
+SETTINGS = {"gp": {"startup": 4}}
+every = pytest.mark.parametrize("name", SAMPLERS)
+either = pytest.mark.parametrize("encoding", ["flat", "tree"])
+
+
+def study(name, encoding="flat", trials=None, seed=0):
+    return spec(
+        sampler={"use": name, "encoding": encoding, **SETTINGS.get(name, {})},
+        budget=Budget(trials=trials or TRIALS.get(name, 40)),
+        seed=seed,
+        driver={"use": "simulated", "workers": 2},
+    )
+
+
+@every
+@either
+def test_answers_lie_in_the_space(name, encoding, tmp_path):
+    space = dict(holes(SPACE))
+    loop, store = lived(study(name, encoding), tmp_path)
+    for frozen in store.history():
+        assert encoding == "tree" or set(frozen.params) == set(space)
+        for path, value in frozen.params.items():
+            match space[path]:
+                case Choice() | Order() as hole:
+                    assert value in hole.labels
+                case Int() as hole:
+                    assert hole.low <= value <= hole.high
+                    assert (value - hole.low) % hole.step == 0
+                case Float() as hole:
+                    assert hole.low <= value <= hole.high
+    assert loop.paid == study(name).budget.trials
+
+
+@every
+def test_the_seed_decides(name, tmp_path):
+    one = [t.recipe for t in lived(study(name), tmp_path / "one")[0].trials.values()]
+    same = [t.recipe for t in lived(study(name), tmp_path / "same")[0].trials.values()]
+    other = [t.recipe for t in lived(study(name, seed=1), tmp_path / "other")[0].trials.values()]
+    assert one == same
+    assert one != other
+
+
+@pytest.mark.parametrize("name", [n for n in SAMPLERS if n != "gp"])  # its numbers end 1e-5 apart, not bit-equal
+@pytest.mark.parametrize("after", [1, 7, 23])
+def test_an_interruption_changes_nothing(name, after, tmp_path):
+    """Stopped after some events and run again, one worker: the same trials as in one go."""
+    once = study(name).model_copy(update={"driver": {"use": "simulated", "workers": 1}})
+    whole = lived(once, tmp_path / "whole")[0]
+    halved = lived(once, tmp_path / "halved", stops=[after])[0]
+    assert [t.recipe for t in halved.trials.values()] == [t.recipe for t in whole.trials.values()]
+    assert [t.state for t in halved.trials.values()] == [t.state for t in whole.trials.values()]
+
+
+@every
+def test_failures_do_not_stop_it(name, tmp_path):
+    only_28 = {"student": {"use": "cnn", "width": {"choice": [28, 28]}, "depth": {"int": [2, 9]}}, "stages": []}
+    loop, _ = lived(study(name, trials=8).model_copy(update={"space": only_28}), tmp_path)
+    assert loop.counts.failed == 8
+    assert set(loop.counts.failed_by) == {"nan_loss"}
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+def test_learning_beats_blind_choice(name, tmp_path):
+    """Deterministic: the world, the seeds and the clock are given."""
+
+    def volumes(sampler):
+        return [lived(study(sampler, trials=60, seed=s), tmp_path / f"{sampler}{s}")[0].hypervolume for s in (0, 1)]
+
+    assert sum(volumes(name)) > sum(volumes("random"))
+
+
+def test_samplers_learn_to_stay_away_from_what_fails(tmp_path):
+    """Optuna's samplers forget FAIL trials: TPE asked for the failing width in 118 of 206 trials."""
+    loop, _ = lived(study("tpe", trials=60), tmp_path)
+    assert loop.counts.failed < 12
+
+
+@every
+def test_building_it_twice_gives_the_same(name):
+    sampler = make(Sampler, {"use": name})
+    assert type(sampler.build(3)) is type(sampler.build(3))
+    assert sampler.build(3) is not sampler.build(3)
+    assert Pretend() == Pretend()

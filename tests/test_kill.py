@@ -1,0 +1,63 @@
+"""kill -9 at random moments: nothing acknowledged is lost, nothing is counted twice, nothing stays running."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from optuna.trial import TrialState
+
+from autocompress.study.store import Store
+
+HERE = Path(__file__).parent
+KILLS = 200
+
+
+def test_two_hundred_kills(tmp_path):
+    program = [sys.executable, str(HERE / "killed.py"), str(tmp_path), str(KILLS)]
+    told = subprocess.run(program, capture_output=True, text=True, timeout=400, check=True).stdout
+    lives = json.loads(told)
+    assert lives["kills"] == KILLS
+    assert lives["died_working"] > KILLS / 2, "most kills must hit a study at work, else this proves little"
+    acknowledged = [json.loads(line) for line in (tmp_path / "acknowledged").read_text().splitlines()]
+    store = Store(f"sqlite:///{tmp_path}/study.db", "pretend")
+    trials = {t.number: t for t in store.trials()}
+    numbers = [a["number"] for a in acknowledged]
+    assert len(numbers) == len(set(numbers)), "a trial was acknowledged twice"
+    for a in acknowledged:
+        trial = trials[a["number"]]
+        assert (trial.state, trial.recipe.key, len(trial.measurements)) == (a["state"], a["key"], a["measurements"])
+    assert not [f.number for f in store.history() if f.state in (TrialState.RUNNING, TrialState.WAITING)]
+    assert sum(t.state != "infeasible" for t in trials.values()) == lives["budget"]
+    assert sorted(trials) == list(range(len(trials)))
+
+
+def test_workers_do_not_outlive_a_killed_controller(tmp_path):
+    program = [sys.executable, str(HERE / "orphans.py"), str(tmp_path)]
+    controller = subprocess.Popen(program, stdout=subprocess.DEVNULL)
+    try:
+        pids = _wait_for(lambda: [int(p.name) for p in tmp_path.iterdir() if p.name.isdigit()], count=2)
+    finally:
+        controller.send_signal(signal.SIGKILL)
+        controller.wait()
+    deadline = time.monotonic() + 30
+    while any(map(_alive, pids)):
+        assert time.monotonic() < deadline, f"still running: {[p for p in pids if _alive(p)]}"
+        time.sleep(0.05)
+
+
+def _wait_for(look, count):
+    deadline = time.monotonic() + 60
+    while len(found := look()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
