@@ -688,3 +688,16 @@ def test_a_value_cannot_write_on_the_terminal() -> None:
 
 def test_unknown_names_without_a_near_one_say_what_is_known() -> None:
     assert "hint: known: " in said(GOOD.replace("use: tpe", "use: hyperband"))
+
+
+def test_null_is_not_a_space_and_brings_no_objectives() -> None:
+    before, _, rest = GOOD.partition("space:\n")
+    after = rest[rest.index("device:\n") :]
+    assert said(before + "space:\n" + after) == (
+        "4:1: error[wrong-type]: space: wants a name, a path such as './space.yaml', or a mapping, got nothing"
+    )
+    space, _, rest = GOOD.partition("device:\n")
+    after = rest[rest.index("teacher:\n") :]
+    nothing = "1:1: error[missing-key]: there is nothing to improve: neither the study nor its device has 'objectives'"
+    for given in ("device:\n", "device: null\nobjectives: null\n", "device: null\n"):
+        assert said(space + given + after).startswith(nothing)

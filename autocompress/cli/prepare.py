@@ -78,9 +78,10 @@ def schema(
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write them here.")] = None,
 ) -> None:
     """JSON Schemas of study, space and device files, for editors."""
-    from autocompress.config.schema import schemas
+    from autocompress.config.schema import KINDS_OF_FILE
+    from autocompress.config.schema import schema as schema_of
 
-    texts = {name: jsonlib.dumps(tree, indent=1, ensure_ascii=False) + "\n" for name, tree in schemas().items()}
+    texts = {k: jsonlib.dumps(schema_of(k), indent=1, ensure_ascii=False) + "\n" for k in KINDS_OF_FILE}
     if out is None:
         data(jsonlib.dumps({name: jsonlib.loads(text) for name, text in texts.items()}, indent=1, ensure_ascii=False))
         return

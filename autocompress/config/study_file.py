@@ -99,7 +99,7 @@ def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:
 
 def _document(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node | None:
     """What a study refers to: a mapping in the study itself, or another file."""
-    if node is None or node.value is None:
+    if node is None or (node.value is None and kind == "device"):
         return None
     if isinstance(node.value, dict):
         return node
@@ -120,7 +120,8 @@ def _document(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node
 
 
 def _aimed(node: Node, aims: tuple[Any, ...], device: Target, mistakes: list[Diagnostic]) -> None:
-    if aims or node.get("objectives") or (node.get("device") and device.device is None):
+    silent = all(given is None or given.value is None for given in (node.get("objectives"), node.get("device")))
+    if aims or (device.device is None and not silent):
         return
     text = "there is nothing to improve: neither the study nor its device has 'objectives'"
     mistakes.append(node.key_says("missing-key", text, "add objectives: [accuracy, latency_p50, size]"))
