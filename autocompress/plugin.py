@@ -144,6 +144,14 @@ def make(base: type[P], settings: Mapping[str, Any] | str) -> P:
     return base.model_validate(settings)
 
 
+def written(base: type[P], plug: P) -> dict[str, Any]:
+    """What a file says of a plug-in, `{use: name, **settings}`: `make` reads it back."""
+    module, qualname = type(plug).__module__, type(plug).__qualname__
+    mine = (module, f"{module}:", f"{module}:{qualname}")
+    name = next(name for name, target in names(base).items() if target in mine)
+    return {"use": name, **plug.model_dump(mode="json")}
+
+
 def base_of(plural: str) -> type[Plugin]:
     """The abstract class of a kind, by the kind's plural name."""
     folder = kinds()[plural]

@@ -120,9 +120,11 @@ def _document(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node
 
 
 def _aimed(node: Node, aims: tuple[Any, ...], device: Target, mistakes: list[Diagnostic]) -> None:
-    silent = all(given is None or given.value is None for given in (node.get("objectives"), node.get("device")))
-    if aims or (device.device is None and not silent):
-        return
+    own, board = node.get("objectives"), node.get("device")
+    if aims or (own and own.value is not None):
+        return  # there are some, or what is wrong with them was said
+    if board and board.value is not None and device.device is None:
+        return  # the device would have some, if it could be read
     text = "there is nothing to improve: neither the study nor its device has 'objectives'"
     mistakes.append(node.key_says("missing-key", text, "add objectives: [accuracy, latency_p50, size]"))
 

@@ -1,0 +1,209 @@
+"""A real candidate through the house, on digits: cached prefixes, files that were run, the teacher made once."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autocompress.compress.manifest import load
+from autocompress.errors import StudyError
+from autocompress.measure.runtimes.base import Runtime
+from autocompress.plugin import make
+from autocompress.study.cache import code_version
+from autocompress.study.compression import Bench
+from autocompress.study.examine import on_test
+from autocompress.study.here import refuse_what_cannot_be_measured
+from autocompress.study.study import Study
+from autocompress.values.device import Device, Protocol
+from autocompress.values.job import BASELINE, Done, Gated, Job, Progress, Rung
+from autocompress.values.limit import Limit, Objective
+from autocompress.values.recipe import Recipe
+from autocompress.values.study import Budget, StudySpec
+
+LEARN = {"use": "distill", "method": {"use": "logit"}, "epochs": 2, "lr": 0.1}
+CUT = {"use": "prune", "by": {"use": "magnitude"}, "ratio": 0.5}
+INT8 = {"use": "quantize", "scheme": {"use": "onnx_static", "examples": 32}}
+STUDENT = {"use": "cnn", "width": 8, "depth": 3}
+
+
+def study(**changes):
+    return StudySpec(
+        **{
+            "name": "real",
+            "space": {"student": {**STUDENT, "width": {"choice": [4, 8]}}, "stages": [LEARN, INT8]},
+            "device": Device(
+                id="here", name="here", kind="cpu", round_to=4, protocol=Protocol(warmup=1, runs=3, processes=1)
+            ),
+            "data": {"use": "digits"},
+            "teacher": {
+                "student": {"use": "resnet", "width": 8, "depth": 8},
+                "stages": [{"use": "finetune", "epochs": 2}],
+            },
+            "objectives": (
+                Objective(metric="accuracy", direction="maximize"),
+                Objective(metric="latency_p50", direction="minimize"),
+                Objective(metric="size", direction="minimize"),
+            ),
+            "budget": Budget(trials=2),
+            **changes,
+        }
+    )
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path / "home"))
+    return Bench(study(), tmp_path / "study")
+
+
+def events(bench, job, answer=lambda event: True):
+    """All events of a job, each question answered."""
+    running, found = bench.work(job), []
+    event = next(running)
+    while True:
+        found.append(event)
+        if isinstance(event, Done):
+            return found
+        event = running.send(answer(event)) if isinstance(event, Gated | Rung) else next(running)
+
+
+def job(*stages, number=0, rungs=(), student=STUDENT):
+    return Job(number, Recipe.of({"student": student, "stages": list(stages)}), rungs=rungs)
+
+
+def test_a_candidate_comes_back_measured_as_a_file(bench):
+    outcome = events(bench, job(LEARN, CUT, INT8))[-1].outcome
+    assert outcome.state == "complete"
+    numbers = {m.metric: m for m in outcome.measurements}
+    assert set(numbers) == {"accuracy", "latency_p50", "latency_p95", "size", "params", "macs"}
+    assert {m: numbers[m].how for m in ("accuracy", "latency_p50", "size")} == dict.fromkeys(
+        ("accuracy", "latency_p50", "size"), "measured"
+    )
+    file = bench._artifacts.path(outcome.artifacts["model"])
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == file.name
+    assert numbers["size"].value == file.stat().st_size
+    x, y = bench._validation
+    answers = make(Runtime, {"use": "onnxruntime"}).open(file)(x).argmax(1)
+    assert numbers["accuracy"].value == pytest.approx((answers == y).mean())
+    assert numbers["accuracy"].n == len(y)
+    assert "model.onnx, onnxruntime" in numbers["latency_p50"].on
+
+
+def test_its_weights_and_manifest_rebuild_the_very_model(bench, tmp_path):
+    outcome = events(bench, job(LEARN, CUT))[-1].outcome
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for role, name in (("manifest", "manifest.json"), ("weights", "weights.safetensors")):
+        (folder / name).write_bytes(bench._artifacts.get(outcome.artifacts[role]))
+    rebuilt = load(folder)
+    x, _ = bench._validation
+    import torch
+
+    with torch.inference_mode():
+        ours = rebuilt.net(torch.from_numpy(x)).numpy()
+    theirs = make(Runtime, {"use": "onnxruntime"}).open(bench._artifacts.path(outcome.artifacts["model"]))(x)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_the_gate_speaks_before_any_training_and_is_right(bench):
+    said = events(bench, job(LEARN, CUT, INT8))
+    first = said[0]
+    assert isinstance(first, Gated)
+    before = {m.metric: m.value for m in first.measurements}
+    after = {m.metric: m.value for m in said[-1].outcome.measurements}
+    assert before["params"] == after["params"]
+    assert before["macs"] == after["macs"]
+    assert before["size"] <= after["size"]  # a lower bound
+    refused = events(bench, job(LEARN, CUT), answer=lambda event: False)
+    assert [type(e) for e in refused] == [Gated, Done]
+    assert refused[-1].outcome.state == "stopped"
+
+
+def test_a_prefix_that_was_done_is_taken_from_the_cache(bench):
+    first = events(bench, job(LEARN, CUT))[-1].outcome
+    again = events(bench, job(LEARN, CUT))[-1].outcome
+    longer = events(bench, job(LEARN, INT8))[-1].outcome
+    other = events(bench, job({**LEARN, "epochs": 1}))[-1].outcome
+    assert [(o.cached, o.stages) for o in (first, again, longer, other)] == [(0, 2), (2, 2), (1, 2), (0, 1)]
+    assert again.artifacts == first.artifacts  # the very same file
+
+
+def test_a_damaged_cache_entry_is_made_again(bench):
+    first = events(bench, job(LEARN))[-1].outcome
+    for weights in Path(bench._cache.folder).rglob("weights.safetensors"):
+        weights.write_bytes(b"rubbish")
+    bench = Bench(bench.spec, bench._reference.parent)
+    again = events(bench, job(LEARN))[-1].outcome
+    assert again.cached == 0
+    assert again.artifacts == first.artifacts
+
+
+def test_equal_seeds_give_equal_files_and_others_do_not(bench):
+    one = events(bench, job(LEARN))[-1].outcome
+    other = events(bench, Job(0, Recipe.of({"student": STUDENT, "stages": [LEARN]}), seed=1))[-1].outcome
+    assert one.artifacts["model"] != other.artifacts["model"]
+    assert other.cached == 0
+
+
+def test_rungs_see_accuracy_on_the_way_and_can_stop_it(bench):
+    four = {**LEARN, "epochs": 4}
+    said = events(bench, job(four, CUT, rungs=(0.25, 0.75)))
+    assert [e.at for e in said if isinstance(e, Rung)] == [0.25, 0.75]
+    assert sum(isinstance(e, Progress) and e.text.startswith("distill") for e in said) == 4
+    cached = events(bench, job(four, CUT, rungs=(0.25, 0.75)))
+    assert [e.at for e in cached if isinstance(e, Rung)] == [0.25, 0.75]
+    stopped = events(
+        bench, job({**four, "lr": 0.05}, CUT, rungs=(0.5,)), answer=lambda event: not isinstance(event, Rung)
+    )
+    assert stopped[-1].outcome.state == "stopped"
+    assert sum(isinstance(e, Progress) for e in stopped) == 2
+
+
+def test_a_stage_stopped_half_way_is_not_kept(bench):
+    events(bench, job(LEARN, rungs=(0.5,)), answer=lambda event: not isinstance(event, Rung))
+    assert events(bench, job(LEARN))[-1].outcome.cached == 0
+
+
+def test_the_sources_of_the_stages_are_part_of_the_key(bench, monkeypatch):
+    first = events(bench, job(LEARN))[-1].outcome
+    monkeypatch.setattr("autocompress.study.compression.code_version", lambda: "other")
+    again = events(bench, job(LEARN))[-1].outcome
+    assert (first.cached, again.cached) == (0, 0)
+    assert len(code_version()) == 64
+
+
+def test_a_whole_study_on_worker_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path))
+    relative = (Limit(metric="accuracy", side="min", below_baseline=0.9),)
+    real = Study.of(study(limits=relative, driver={"use": "local", "workers": 2}))
+    front = real.run()
+    assert {t.state for t in real.trials} == {"complete"}, [t.message for t in real.trials]
+    assert len(front) >= 1
+    tested = real.fact("test_accuracy")
+    assert set(tested) == {"baseline", *(str(t.number) for t in front.members)}
+    file = real.artifacts.path(front.members[0].artifacts["model"])
+    assert tested[str(front.members[0].number)]["value"] == on_test(real.spec, file).value
+    assert real.baseline[0].metric == "accuracy"
+    assert events(Bench(real.spec, real.folder), Job(BASELINE, Recipe.of(real.spec.teacher)))[-1].outcome.cached == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"machine": "vax"},
+            r"pi is measured on the machine that runs the study, and this one is \w+, not vax; "
+            "run the study on the device itself, or use device: this-machine",
+        ),
+        (
+            {"limits": (Limit(metric="energy", side="max", bound=1),)},
+            "nothing here measures energy yet; objectives and limits may use accuracy, latency_p50",
+        ),
+    ],
+)
+def test_what_this_machine_cannot_answer_is_refused_before_anything_runs(change, text):
+    device = study().device.model_copy(update={"id": "pi", **change})
+    spec = study(device=device, limits=device.limits)
+    with pytest.raises(StudyError, match=text):
+        refuse_what_cannot_be_measured(spec)
