@@ -1,14 +1,11 @@
 """Whatever the bytes: reading ends in a tree or in mistakes with a place, never in another exception or a hang."""
 
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autocompress import plugin
 from autocompress.config.diagnostic import ConfigError, Diagnostic
 from autocompress.config.document import MOST_BYTES, parsed, read
 from autocompress.config.load import check, load_device
@@ -19,14 +16,6 @@ SHIPPED = [path for folder in ("search_spaces", "studies") for path in sorted((r
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n" for before, name in zip("abcdef", "bcdefg", strict=True)
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    """Looking for strangers' plug-ins takes 6 ms, and nobody installs one meanwhile."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugin, "_strangers", cache(plugin._strangers))
-        yield
 
 
 def refused(raw: bytes | str) -> str:

@@ -1,11 +1,7 @@
 """Mistake -> exact text: what a person reads is part of what the project promises."""
 
-from collections.abc import Iterator
-from functools import cache
-
 import pytest
 
-from autocompress import plugin
 from autocompress.config.diagnostic import CODES, ConfigError, Diagnostic, render
 from autocompress.config.load import load_study
 
@@ -605,14 +601,6 @@ TABLE = [
         "2:7: error[yaml-syntax]: name: the alias '*demo' has no anchor before it",
     ),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    """Looking for strangers' plug-ins takes 6 ms, and nobody installs one meanwhile."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugin, "_strangers", cache(plugin._strangers))
-        yield
 
 
 def said(text: str) -> str:

@@ -5,15 +5,12 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from autocompress import plugin
 from autocompress.config.diagnostic import ConfigError
 from autocompress.config.document import parsed, read
 from autocompress.config.load import check, load_space, load_study
@@ -48,14 +45,6 @@ VALUES: list[Any] = [
     ),
     *({"use": "tpe"}, {"choice": ["none"]}, {"int": [1, 4]}, {"float": [0.1, 0.5]}, {"max": "1 kB"}, {"min": "90 %"}),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    """Looking for strangers' plug-ins takes 6 ms, and nobody installs one meanwhile."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugin, "_strangers", cache(plugin._strangers))
-        yield
 
 
 def kind_of(data: Any) -> FileKind:

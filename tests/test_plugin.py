@@ -65,14 +65,21 @@ def orchard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         (folder / f"{name}.py").write_text(text.replace("PKG", package))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugin, "ROOT", tmp_path / package)
-    kinds.cache_clear()
+    forget()
     yield base_of("apples")
+    forget()
+
+
+def forget() -> None:
+    """What plugin.py remembers for as long as a process lives."""
     kinds.cache_clear()
+    plugin._strangers.cache_clear()
 
 
 def strangers(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
     found = [EntryPoint(name, value, "autocompress.apples") for name, value in points]
     monkeypatch.setattr(plugin, "entry_points", lambda group: [p for p in found if p.group == group])
+    forget()
 
 
 def folder_of(base: type[Plugin]) -> Path:
@@ -209,6 +216,7 @@ def test_a_stranger_says_whose_it_is(orchard: Any, monkeypatch: pytest.MonkeyPat
     module = stranger(orchard, "farm", COX)
     (info / "entry_points.txt").write_text(f"[autocompress.apples]\nidared = {module}:Cox\n")
     monkeypatch.setattr(plugin, "entry_points", importlib.metadata.entry_points)
+    forget()
     assert [(x.name, x.origin) for x in listing()][2:] == [("idared", "farm 1.2")]
     assert make(orchard, "idared").taste() == "cox 0.5"
 

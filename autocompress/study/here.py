@@ -2,10 +2,9 @@
 
 import platform
 
+from autocompress.config.limits import MEASURED
 from autocompress.errors import StudyError
 from autocompress.values.study import StudySpec
-
-MEASURED = ("accuracy", "latency_p50", "latency_p95", "size", "params", "macs")
 
 
 def refuse_what_cannot_be_measured(spec: StudySpec) -> None:

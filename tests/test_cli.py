@@ -1,0 +1,283 @@
+"""The program from outside: what it prints where, its exit codes, Ctrl-C, and how light it is."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autocompress.study.store import Store
+
+STUDY = """\
+schema: autocompress.study/v1
+name: small
+data: digits
+space:
+  student: {use: cnn, width: {choice: [4, 8, 12]}, depth: {choice: [2, 3, 4]}}
+  stages:
+    - {use: distill, method: {choice: [none, {use: logit, temperature: auto}]}, epochs: {int: [1, 2]}}
+    - {choice: [none, {use: quantize, scheme: onnx_static}]}
+device:
+  schema: autocompress.device/v1
+  id: quick
+  name: quick
+  kind: cpu
+  hardware: {core: any}
+  runtime: {name: onnxruntime}
+  measurement: {use: local, protocol: {warmup: 1, runs: 3, processes: 1}}
+  limits: {size: 64 kB}
+  objectives: [accuracy, latency_p50, size]
+teacher: {student: {use: cnn, width: 8, depth: 3}, stages: [{use: finetune, epochs: 2}]}
+sampler: random
+driver: {use: local, workers: 1}
+budget: {trials: 3}
+"""
+
+VERBS = ["init", "check", "run", "resume", "status", "front", "export", "plugins", "schema", "devices", "doctor"]
+HEAVY = ["torch", "optuna", "ray", "pandas", "onnx", "onnxruntime", "sklearn", "pydantic", "sqlalchemy"]
+
+
+def program(*arguments, home, **environment):
+    variables = {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "100", **environment}
+    command = [sys.executable, "-m", "autocompress", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A small real study, run once through the command line."""
+    home = tmp_path_factory.mktemp("home")
+    file = home / "small.yaml"
+    file.write_text(STUDY)
+    done = program("run", file, home=home)
+    assert done.returncode == 0, done.stderr
+    return home, file, done
+
+
+def test_help_is_light(tmp_path):
+    told = program("--help", home=tmp_path)
+    assert told.returncode == 0
+    for verb in VERBS:
+        assert f"  {verb} " in told.stdout
+    probe = f"import sys, autocompress.cli.app; print([m for m in {HEAVY!r} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_run_ends_with_the_front_the_pick_and_the_files(ran):
+    home, _, done = ran
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:2] == ["trial", "accuracy"]
+    assert "baseline" in lines[1]
+    assert sum(line.startswith("*") for line in lines) == 1
+    said = done.stderr
+    assert "small: take trial " in said
+    assert "against the baseline: " in said
+    report = home / "studies" / "small" / "report"
+    assert f"report: {report / 'report.html'}" in said or "report.html" in said
+    assert (report / "pick.onnx").stat().st_size > 0
+    assert (report / "report.html").read_text().startswith("<!doctype html>")
+    assert all(line[2] == ":" for line in said.splitlines() if line[:2].isdigit()), "plain lines start with the time"
+
+
+def test_what_ended_is_not_done_again(ran):
+    home, file, done = ran
+    again = program("run", file, home=home)
+    assert again.returncode == 0
+    assert again.stdout == done.stdout
+    assert "asked" in again.stderr
+
+
+def test_resume_needs_no_file_and_may_have_a_larger_budget(ran):
+    home, _, _ = ran
+    done = program("resume", "small", "--trials", "4", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema"] == "autocompress.front/v1"
+    assert document["counts"]["complete"] + document["counts"]["failed"] == 4
+
+
+def test_every_reading_verb_speaks_json(ran):
+    home, _, _ = ran
+    for arguments, schema in [
+        (["status", "--json"], "status"),
+        (["status", "small", "--json"], "status"),
+        (["front", "small", "--json"], "front"),
+        (["plugins", "--json"], "plugins"),
+        (["devices", "list", "--json"], "devices"),
+        (["devices", "show", "this-machine", "--json"], "device"),
+        (["doctor", "--json"], "doctor"),
+        (["check", "quickstart", "--format", "json"], "diagnostics"),
+    ]:
+        told = program(*arguments, home=home)
+        assert json.loads(told.stdout)["schema"] == f"autocompress.{schema}/v1", (arguments, told.stderr)
+
+
+def test_front_as_a_table_and_as_csv(ran):
+    home, _, _ = ran
+    table = program("front", "small", "--pick", "smallest", home=home)
+    assert table.returncode == 0
+    assert "smallest" in table.stderr
+    csv = program("front", "small", "--csv", home=home).stdout
+    assert csv.startswith("trial,pick,recipe,")
+    wrong = program("front", "small", "--pick", "best", home=home)
+    assert wrong.returncode == 2
+    assert "accuracy-first, balanced, fastest, smallest" in " ".join(wrong.stderr.split())
+
+
+def test_export_takes_a_model_out(ran, tmp_path):
+    home, _, _ = ran
+    done = program("export", "small", "--pick", "smallest", "-o", tmp_path / "out", home=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'out' / 'model.onnx'}\n"
+    facts = json.loads((tmp_path / "out" / "facts.json").read_text())
+    names = {"model.onnx", "weights.safetensors", "manifest.json"}
+    assert set(facts["sha256"]) == names
+    assert {p.name for p in (tmp_path / "out").iterdir()} == names | {"facts.json"}
+    assert (tmp_path / "out" / "model.onnx").stat().st_size == next(
+        m["value"] for m in facts["measurements"] if m["metric"] == "size"
+    )
+    for arguments, text in [
+        (["--trial", "99"], "study 'small' has no trial 99; it has 0 to "),
+        (["--trial", "1", "--pick", "fastest"], "give --trial or --pick, not both"),
+    ]:
+        wrong = program("export", "small", *arguments, "-o", tmp_path / "no", home=home)
+        assert wrong.returncode != 0
+        assert text in " ".join(wrong.stderr.replace("│", "").split())
+    assert not (tmp_path / "no").exists()
+
+
+def test_status_lists_what_was_run(ran):
+    home, _, _ = ran
+    line = program("status", home=home).stdout
+    assert line.startswith("small  finished  ")
+
+
+def test_a_mistake_in_a_file_is_exit_3_with_its_place(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(STUDY.replace("trials: 3", "trails: 3"))
+    done = program("run", file, home=tmp_path)
+    assert done.returncode == 3
+    assert f"{file}:22:10: error[unknown-key]: budget.trails: unknown key" in done.stderr
+    assert "did you mean 'trials'?" in done.stderr
+    checked = program("check", file, "quickstart", home=tmp_path)
+    assert checked.returncode == 3
+    assert "quickstart: ok" in checked.stderr
+    github = program("check", file, "--format", "github", home=tmp_path)
+    assert github.stdout.startswith("::error file=")
+
+
+def test_a_changed_study_is_exit_5_and_as_forks_it(ran):
+    home, file, _ = ran
+    changed = home / "changed.yaml"
+    changed.write_text(file.read_text() + "seed: 3\n")
+    done = program("run", changed, home=home)
+    assert done.returncode == 5
+    assert "  seed: 0 -> 3\n" in done.stderr
+    assert "--as small-2" in done.stderr
+    fork = program("run", changed, "--as", "small-2", "--trials", "1", home=home)
+    assert fork.returncode == 0, fork.stderr
+    assert program("status", "small-2", home=home).stdout.startswith("small-2  finished  1/1 trials")
+
+
+def test_nothing_fits_is_exit_4_and_names_the_tightest_limit(ran):
+    home, file, _ = ran
+    hopeless = home / "hopeless.yaml"
+    hopeless.write_text(file.read_text().replace("size: 64 kB", "latency_p50: 1 ns").replace("small", "hopeless"))
+    done = program("run", hopeless, "--trials", "2", home=home)
+    assert done.returncode == 4, done.stderr
+    assert "nothing fits the limits" in done.stderr
+    assert "latency" in done.stderr
+    assert program("front", "hopeless", home=home).returncode == 4
+
+
+def test_an_unknown_study_or_command_is_told_in_words(tmp_path):
+    nobody = program("resume", "nobody", home=tmp_path)
+    assert nobody.returncode == 5
+    assert "there is no study 'nobody' in " in nobody.stderr
+    wrong = program("rum", home=tmp_path)
+    assert wrong.returncode == 2
+    missing = program("run", "quikstart", home=tmp_path)
+    assert missing.returncode == 3
+    assert "did you mean 'quickstart'?" in missing.stderr
+
+
+def test_init_writes_files_that_pass_the_check(tmp_path):
+    done = program("init", tmp_path / "mine", home=tmp_path)
+    assert done.returncode == 0
+    yaml = [line for line in done.stdout.splitlines() if line.endswith(".yaml")]
+    assert len(yaml) == 3
+    assert program("check", *yaml, home=tmp_path).returncode == 0
+    again = program("init", tmp_path / "mine", home=tmp_path)
+    assert again.returncode == 3
+    assert "--force overwrites" in again.stderr
+
+
+def test_schema_writes_one_file_per_kind(tmp_path):
+    program("schema", "-o", tmp_path / "s", home=tmp_path)
+    assert {p.name for p in (tmp_path / "s").iterdir()} == {f"{k}.schema.json" for k in ("study", "space", "device")}
+
+
+def test_no_colour_where_nobody_looks(ran):
+    home, _, _ = ran
+    for arguments in (["front", "small"], ["status"], ["plugins"]):
+        told = program(*arguments, home=home, NO_COLOR="1")
+        assert "\x1b" not in told.stdout + told.stderr
+
+
+# --- Ctrl-C ---
+
+
+def interrupted(home, times):
+    """Start a long study, wait for its second trial, press Ctrl-C; the trials it left behind, and what it said."""
+    file = home / "long.yaml"
+    file.write_text(STUDY.replace("name: small", "name: long").replace("trials: 3", "trials: 400"))
+    command = [sys.executable, "-m", "autocompress", "run", str(file)]
+    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home)}
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        heard = ""
+        while " #1 " not in heard:
+            line = running.stderr.readline()
+            assert line, heard
+            heard += line
+        for _ in range(times):
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        _, rest = running.communicate(timeout=120)
+    finally:
+        running.kill()
+    store = Store(f"sqlite:///{home}/studies/long/study.db", "long")
+    return running.returncode, heard + rest, store.trials()
+
+
+def test_ctrl_c_once_finishes_what_runs(tmp_path):
+    code, said, trials = interrupted(tmp_path, 1)
+    assert code == 130
+    assert "finishing the running trials; Ctrl-C again drops them" in said
+    assert "interrupted; go on with: autocompress resume long" in said
+    assert {t.state for t in trials} <= {"complete", "infeasible"}
+    assert len(trials) < 50
+
+
+def test_ctrl_c_twice_drops_it_and_resume_takes_it_up(tmp_path):
+    code, said, trials = interrupted(tmp_path, 2)
+    assert code == 130
+    assert "dropping the running trials" in said
+    dropped = [t for t in trials if t.state == "running"]
+    assert len(dropped) <= 1
+    after = program("resume", "long", "--trials", len(trials), "--json", home=tmp_path)
+    assert after.returncode == 0, after.stderr
+    stored = Store(f"sqlite:///{tmp_path}/studies/long/study.db", "long").trials()
+    assert [t.recipe for t in stored][: len(trials)] == [t.recipe for t in trials]
+    assert all(t.state not in ("running", "waiting") for t in stored)
+
+
+def test_the_package_says_its_version():
+    assert Path(__file__).parents[1].joinpath("pyproject.toml").read_text().count('version = "0.1.0"') == 1
+    import autocompress
+
+    assert autocompress.__version__ == "0.1.0"
