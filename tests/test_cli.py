@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -226,6 +228,32 @@ def test_no_colour_where_nobody_looks(ran):
     for arguments in (["front", "small"], ["status"], ["plugins"]):
         told = program(*arguments, home=home, NO_COLOR="1")
         assert "\x1b" not in told.stdout + told.stderr
+
+
+def test_on_a_terminal_numbers_move(ran):
+    """stderr is a terminal here: the same study under another name, watched to its end."""
+    home, file, _ = ran
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "autocompress", "run", str(file), "--as", "watched", "--trials", "2"]
+    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "120", "TERM": "xterm"}
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as running:
+        os.close(theirs)
+        heard = b""
+        while part := _read(ours):
+            heard += part
+    os.close(ours)
+    said = heard.decode()
+    assert running.returncode == 0, said
+    assert "Traceback" not in said
+    for words in ("watched  0/2 trials", "ETA ?", "hypervolume", "finetune: epoch 1/2", "baseline", "take trial"):
+        assert words in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said), words
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other end is closed
+        return b""
 
 
 # --- Ctrl-C ---

@@ -1,5 +1,6 @@
 """What a person sees while a study runs: a few numbers that move on a terminal, lines with the time elsewhere."""
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -18,57 +19,70 @@ Steps = Iterator[tuple[Happening, Loop]]
 
 def watch(study: Study, steps: Steps, *, plain: bool) -> None:
     """Follow the steps to their end."""
-    began = time.monotonic()
     if plain:
-        _lines(study, steps, began)
+        _lines(study, steps)
     else:
-        _live(study, steps, began)
+        _live(study, steps)
 
 
-def _live(study: Study, steps: Steps, began: float) -> None:
-    console, begun_with, note = people(), None, ""
+def _live(study: Study, steps: Steps) -> None:
+    """What ended scrolls by; below it the numbers that move."""
+    console, pace, note = people(), Pace(study), ""
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         for happening, loop in steps:
-            if begun_with is None:
-                begun_with = loop.paid - len(loop.running)
             if happening.kind == "progress":
                 note = happening.text
             for line in _ended(happening, loop):
-                console.print(line)
-            live.update(Group(*_status(study, loop, time.monotonic() - began, begun_with, note)))
-    if begun_with is not None:
-        console.print(str(loop.counts), highlight=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
+            live.update(
+                Group(_numbers(study, loop), Text(f"{_quality(loop)}  ETA {pace.left(loop)}"), Text(note, "dim"))
+            )
 
 
-def _lines(study: Study, steps: Steps, began: float) -> None:
-    console, begun_with = people(), None
+def _lines(study: Study, steps: Steps) -> None:
+    """A line for what ended, and after every tenth how the study stands."""
+    console, pace = people(), Pace(study)
+    console.print(f"{_clock()} {study.spec.name}: {study.spec.budget.trials} trials", highlight=False)
     for happening, loop in steps:
-        if begun_with is None:
-            begun_with = loop.paid - len(loop.running)
-            console.print(f"{_clock()} {study.spec.name}: {study.spec.budget.trials} trials", highlight=False)
-        for line in _ended(happening, loop):
-            status = _status(study, loop, time.monotonic() - began, begun_with, "")[0] if happening.trial else Text()
+        lines = _ended(happening, loop)
+        if happening.kind == "ended" and loop.counts.ended % 10 == 0:
+            lines.append(Text(f"{_numbers(study, loop)}  {_quality(loop)}  ETA {pace.left(loop)}"))
+        for line in lines:
             console.print(Text(f"{_clock()} ") + line, soft_wrap=True)
-            if status and loop.counts.ended % 10 == 0:
-                console.print(Text(f"{_clock()} ") + status, soft_wrap=True)
-    if begun_with is not None:
-        console.print(f"{_clock()} {loop.counts}", highlight=False, soft_wrap=True)
 
 
-def _status(study: Study, loop: Loop, elapsed: float, begun_with: int, note: str) -> list[Text]:
-    """The numbers that move."""
-    done, budget = loop.counts, study.spec.budget
-    left = _left(loop, elapsed, begun_with, study)
-    first = Text.assemble(
+class Pace:
+    """When it may be over, from how fast this run has been; unknown until something is done."""
+
+    def __init__(self, study: Study) -> None:
+        self._budget = study.spec.budget
+        self._began = time.monotonic()
+        self._before: int | None = None  # trials that earlier runs had done
+
+    def left(self, loop: Loop) -> str:
+        done = loop.paid - len(loop.running)
+        self._before = done if self._before is None else self._before
+        elapsed = time.monotonic() - self._began
+        if done <= self._before:
+            return "?"
+        seconds = elapsed / (done - self._before) * max(0, self._budget.trials - done)
+        if self._budget.seconds is not None:
+            seconds = min(seconds, max(0.0, self._budget.seconds - elapsed))
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+
+
+def _numbers(study: Study, loop: Loop) -> Text:
+    done = loop.counts
+    return Text.assemble(
         (study.spec.name, "bold"),
-        f"  {max(0, loop.paid - len(loop.running))}/{budget.trials} trials",
-        f"  asked {len(loop.trials)}  refused {done.refused}  stopped {done.stopped}",
+        f"  {max(0, loop.paid - len(loop.running))}/{study.spec.budget.trials} trials",
+        f"  asked {done.asked}  refused {done.refused}  stopped {done.stopped}",
         f"  failed {done.failed}  complete {done.complete}  running {len(loop.running)}",
     )
-    second = Text.assemble(_best(loop), f"  hypervolume {loop.hypervolume:.3f}", f"  ETA {left}")
-    if note:
-        second.append(f"  {note}", "dim")
-    return [Text("  ").join([first, second])] if not people().is_terminal else [first, second]
+
+
+def _quality(loop: Loop) -> str:
+    return f"{_best(loop)}  hypervolume {loop.hypervolume:.3f}"
 
 
 def _best(loop: Loop) -> str:
@@ -77,18 +91,6 @@ def _best(loop: Loop) -> str:
     lead = loop.spec.objectives[0].metric
     trial = loop.front.members[0]
     return f"best {lead} that fits {show(lead, trial.value(lead))} (trial {trial.number})"
-
-
-def _left(loop: Loop, elapsed: float, begun_with: int, study: Study) -> str:
-    """From the pace of this run; unknown until something has been done."""
-    done = loop.paid - len(loop.running) - begun_with
-    todo = study.spec.budget.trials - loop.paid + len(loop.running)
-    if done <= 0:
-        return "?"
-    seconds = elapsed / done * max(0, todo)
-    if study.spec.budget.seconds is not None:
-        seconds = min(seconds, max(0.0, study.spec.budget.seconds - elapsed))
-    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
 def _ended(happening: Happening, loop: Loop) -> list[Text]:
@@ -120,8 +122,7 @@ def _line(trial: Trial, loop: Loop) -> Text:
 
 
 def _percent(amount: float) -> str:
-    import math
-
+    """A violation as people say it: log 2 is 100 % over."""
     return f"{(math.exp(amount) - 1) * 100:.0f} %"
 
 

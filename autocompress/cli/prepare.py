@@ -121,9 +121,8 @@ def show_device(
     data(f"{device.id}: {device.name}")
     data(f"  kind        {device.kind}{f', {device.vendor}' if device.vendor else ''}")
     data(f"  core        {device.core}{f' ({device.machine})' if device.machine else ''}")
-    data(
-        f"  runtime     {' '.join(filter(None, (device.runtime.name, device.runtime.version)))}, {device.runtime.threads} thread(s)"
-    )
+    runtime = " ".join(filter(None, (device.runtime.name, device.runtime.version)))
+    data(f"  runtime     {runtime}, {device.runtime.threads} thread(s)")
     data(f"  weights     {', '.join(str(b) for b in device.bits)} bits; channels in multiples of {device.round_to}")
     data(f"  measured    {device.measurement}: {p.processes} processes x {p.runs} runs, batch {p.batch}")
     data(f"  limits      {'; '.join(map(str, device.limits)) or 'none'}")

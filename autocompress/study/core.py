@@ -92,6 +92,8 @@ class Loop:
 
     @property
     def hypervolume(self) -> float:
+        if not self.front.members:
+            return 0.0
         return volume(self.front, reference(self.spec.objectives, self.limits, self.baseline))
 
     @property
