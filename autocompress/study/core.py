@@ -94,7 +94,9 @@ class Loop:
     def hypervolume(self) -> float:
         if not self.front.members:
             return 0.0
-        return volume(self.front, reference(self.spec.objectives, self.limits, self.baseline))
+        return volume(
+            self.front, reference(self.spec.objectives, self.limits, self.baseline, list(self.trials.values()))
+        )
 
     @property
     def counts(self) -> Counts:

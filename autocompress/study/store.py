@@ -6,20 +6,21 @@ and whoever opens the study next completes the other two (constraints, state) fr
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from autocompress.errors import StudyError
 from autocompress.study.home import refuse_network
 from autocompress.values.limit import Objective
-from autocompress.values.recipe import Recipe
+from autocompress.values.recipe import Recipe, digest
 from autocompress.values.trial import Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -108,6 +109,18 @@ class Store:
     def _id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A file lock says nothing to other machines; a server's lock does, and goes with the connection."""
+        if self._storage.engine.dialect.name != "postgresql":
+            yield
+            return
+        key = int(digest("study", self.name)[:15], 16)
+        with self._storage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({key})").scalar():
+                raise StudyError(f"study {self.name!r} is already being run by another process, here or elsewhere")
+            yield
+
 
 def seen_name(objective: Objective) -> str:
     """What Optuna's own tools print on the axis: they see costs in log scale."""
@@ -131,10 +144,21 @@ def as_trial(frozen: FrozenTrial) -> Trial:
     return Trial.model_validate({**known, "state": state, "code": code})
 
 
+def _server(url: str) -> RDBStorage:
+    """What stands in the way is told; the URL is not, for it may hold a password."""
+    try:
+        return RDBStorage(url)
+    except ImportError as error:
+        raise StudyError(f"the storage needs a driver ({error}): pip install 'autocompress[postgres]'") from None
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise StudyError(f"the storage cannot be opened: {reason}") from None
+
+
 def _storage(url: str) -> RDBStorage:
     """A server, or SQLite in WAL mode with one fsync per checkpoint: 15 times faster, and kill -9 loses nothing."""
     if not url.startswith("sqlite:"):
-        return RDBStorage(url)
+        return _server(url)
     path = Path(sqlalchemy.engine.make_url(url).database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_network(path.parent)

@@ -76,7 +76,7 @@ class Study:
         """Run to the end of the budget; yields what happens. Only one process at a time may do this."""
         if self.work is None:
             refuse_what_cannot_be_measured(self.spec)
-        with held(self.folder, self.spec.name), self._begun() as store:
+        with held(self.folder, self.spec.name), self._begun() as store, store.alone():
             began = time.monotonic()
             try:
                 loop = Loop(self.spec, store, brake)
