@@ -454,3 +454,13 @@ def test_reports_know_no_torch_and_no_optuna() -> None:
         "print(sorted({'torch', 'optuna', 'ray', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_claim_needs_more_than_one_standard_error() -> None:
+    """0.6 points with errors of 0.4 and 0.2 is 1.3 standard errors of the difference: nothing to boast of."""
+
+    def accuracy(value: float, spread: float) -> list[Measurement]:
+        return [Measurement(metric="accuracy", value=value, how="measured", spread=spread)]
+
+    assert str(against(accuracy(1.0, 0.002), accuracy(0.994, 0.004))[0]) == "no difference beyond noise in accuracy"
+    assert str(against(accuracy(1.0, 0.002), accuracy(0.991, 0.004))[0]) == "+0.9 points"

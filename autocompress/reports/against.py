@@ -18,6 +18,7 @@ WORDS = {  # metric -> (when the number falls, when it rises)
     "throughput": ("less throughput", "more throughput"),
 }
 MINUS = "−"
+SURE = 1.96  # standard errors: a claim is made only if the 95 % interval of the difference excludes zero
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _compared(old: Measurement, new: Measurement) -> Against:
     title = known(metric).title
     if old.value == new.value and not (old.spread or new.spread):
         return Against(metric, "same", title, before, after)
-    if within_noise(old, new):
+    if within_noise(old, new, SURE):
         return Against(metric, "no difference", f"beyond noise in {title}", before, after)
     if known(metric).unit == "fraction":
         word = "points" if metric == "accuracy" else f"points {title}"

@@ -11,4 +11,5 @@ def load(path: str | Path, *, name: str | None = None, storage: str | None = Non
     spec = load_study(path)
     if name is not None:
         spec = type(spec).model_validate(spec.model_dump() | {"name": name})
-    return Study.of(spec, storage=storage)
+    command = f"autocompress run {path}" + (f" --as {name}" if name else "")
+    return Study.of(spec, storage=storage, command=command)

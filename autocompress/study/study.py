@@ -42,18 +42,21 @@ class Study:
     folder: Path
     storage: str | None = None  # a database URL; None: SQLite in the study's folder
     work: Work | None = None  # what a candidate goes through; None: compression, as the spec says
+    command: str | None = None  # what a person would type to run it again
     _keep: Any = field(default=None, repr=False)  # a temporary folder lives as long as its study
 
     @classmethod
-    def of(cls, spec: StudySpec, *, storage: str | None = None, work: Work | None = None) -> "Study":
+    def of(
+        cls, spec: StudySpec, *, storage: str | None = None, work: Work | None = None, command: str | None = None
+    ) -> "Study":
         """In the home folder, under its name."""
-        return cls(spec, study_folder(spec.name), storage, work)
+        return cls(spec, study_folder(spec.name), storage, work, command)
 
     @classmethod
     def temporary(cls, spec: StudySpec, work: Work) -> "Study":
         """Forgotten when this object is."""
         keep = tempfile.TemporaryDirectory(prefix="autocompress-")
-        return cls(spec, Path(keep.name), None, work, keep)
+        return cls(spec, Path(keep.name), None, work, None, keep)
 
     @classmethod
     def open(cls, name: str, *, storage: str | None = None) -> "Study":
@@ -148,7 +151,8 @@ class Study:
         try:
             stored = store.fact("spec")
             if stored is None:
-                store.set_fact("environment", environment())
+                command = {"command": self.command} if self.command else {}
+                store.set_fact("environment", environment() | command)
                 store.set_fact("spec", self.spec.model_dump(mode="json"))
             else:
                 self._compare(StudySpec.model_validate(stored))

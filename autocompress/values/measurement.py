@@ -34,7 +34,7 @@ def by_metric(measurements: tuple[Measurement, ...]) -> dict[str, Measurement]:
     return {m.metric: m for m in measurements}
 
 
-def within_noise(a: Measurement, b: Measurement) -> bool:
-    """A difference of at most one standard error of itself is not a difference."""
+def within_noise(a: Measurement, b: Measurement, errors: float = 1.0) -> bool:
+    """A difference of at most so many standard errors of itself is not a difference."""
     noise = math.hypot(a.spread or 0.0, b.spread or 0.0)
-    return abs(a.value - b.value) <= noise + 1e-12
+    return abs(a.value - b.value) <= errors * noise + 1e-12
