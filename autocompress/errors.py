@@ -31,6 +31,10 @@ class StudyError(Exception):
     """The study itself cannot go on; the message is for the person who started it."""
 
 
+class UnknownStudy(StudyError):
+    """No study of this name has been begun here."""
+
+
 class UnknownPlugin(ValueError):
     """No plug-in of this kind has this name."""
 

@@ -17,7 +17,7 @@ from autocompress.study.study import Study
 from autocompress.values.job import Job
 from autocompress.values.study import Budget
 
-BUDGET = 600
+BUDGET = 450
 
 
 @dataclass(frozen=True)

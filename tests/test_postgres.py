@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,9 @@ def _reachable(folder):
     """pytest's folders are for root alone."""
     if os.getuid() == 0:
         shutil.chown(folder, "postgres")
-        for parent in [p for p in folder.parents if "pytest" in p.name]:
-            parent.chmod(0o755)
+        for parent in folder.parents:
+            if parent != Path(tempfile.gettempdir()) and parent.stat().st_uid == 0 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o055)
 
 
 @pytest.fixture(autouse=True)

@@ -29,10 +29,10 @@ def data(text: str) -> None:
 def exit_code(error: Exception) -> int | None:
     """For mistakes that a person can mend; None for bugs."""
     from autocompress.config.diagnostic import ConfigError
-    from autocompress.errors import StudyError, UnknownPlugin
+    from autocompress.errors import StudyError, UnknownPlugin, UnknownStudy
 
     if isinstance(error, ConfigError):
         return CONFIGURATION
-    if isinstance(error, UnknownPlugin):
+    if isinstance(error, UnknownPlugin | UnknownStudy):
         return USAGE
     return STUDY_FAILED if isinstance(error, StudyError) else None

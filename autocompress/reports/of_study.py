@@ -4,14 +4,16 @@ from autocompress.reports.view import StudyView
 from autocompress.study.study import Study
 from autocompress.values.front import front
 from autocompress.values.job import BASELINE
-from autocompress.values.measurement import Measurement
+from autocompress.values.limit import resolved
+from autocompress.values.measurement import Measurement, by_metric
 
 
 def view_of(study: Study, rule: str = "accuracy-first") -> StudyView:
     """The study as it is stored now."""
-    trials = study.trials
-    baseline, limits = study.baseline, study.limits
-    tested = study.fact("test_accuracy") or {}
+    trials, facts = study.trials, study.facts()
+    baseline = tuple(Measurement.model_validate(m) for m in facts.get("baseline") or ())
+    limits = resolved(study.spec.limits, by_metric(baseline))
+    tested = facts.get("test_accuracy") or {}
     return StudyView(
         spec=study.spec,
         trials=tuple(trials),
@@ -20,7 +22,7 @@ def view_of(study: Study, rule: str = "accuracy-first") -> StudyView:
         test_accuracy={
             BASELINE if name == "baseline" else int(name): Measurement.model_validate(m) for name, m in tested.items()
         },
-        seconds=study.fact("seconds") or 0.0,
-        environment=study.fact("environment") or {},
+        seconds=facts.get("seconds") or 0.0,
+        environment=facts.get("environment") or {},
         rule=rule,
     )

@@ -12,13 +12,15 @@ from filelock import FileLock, Timeout
 
 from autocompress.errors import StudyError
 
+GLANCE = 0.5  # seconds: somebody who only looks whether the lock is held has it for less
+
 
 @contextmanager
 def held(folder: Path, name: str) -> Iterator[None]:
     """Hold the study, or say who does."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "lock.json"
-    lock = FileLock(folder / "lock", timeout=0)
+    lock = FileLock(folder / "lock", timeout=GLANCE)
     try:
         lock.acquire()
     except Timeout:

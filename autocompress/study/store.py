@@ -50,7 +50,10 @@ class Store:
     # --- facts about the study ---
 
     def fact(self, name: str) -> Any:
-        return self._storage.get_study_user_attrs(self._study_id).get(name)
+        return self.facts().get(name)
+
+    def facts(self) -> dict[str, Any]:
+        return dict(self._storage.get_study_user_attrs(self._study_id))
 
     def set_fact(self, name: str, value: Any) -> None:
         self._storage.set_study_user_attr(self._study_id, name, value)
@@ -58,7 +61,8 @@ class Store:
     # --- trials ---
 
     def history(self) -> list[FrozenTrial]:
-        return self._storage.get_all_trials(self._study_id)
+        """All trials; to be read, not changed."""
+        return self._storage.get_all_trials(self._study_id, deepcopy=False)
 
     def trials(self) -> list[Trial]:
         return [as_trial(frozen) for frozen in self.history()]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 
-from autocompress.errors import StudyError
+from autocompress.errors import StudyError, UnknownStudy
 from autocompress.plugin import make
 from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.core import Brake, Happening, Loop
@@ -26,7 +26,7 @@ from autocompress.study.lock import held, is_held
 from autocompress.study.store import Store
 from autocompress.values.front import Front, front
 from autocompress.values.job import Work
-from autocompress.values.limit import Limit
+from autocompress.values.limit import Limit, resolved
 from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.study import StudySpec, changes
 from autocompress.values.trial import Trial
@@ -64,7 +64,7 @@ class Study:
         folder = study_folder(name)
         note = _note(folder)
         if note is None:
-            raise StudyError(f"there is no study {name!r} in {folder.parent}")
+            raise UnknownStudy(f"there is no study {name!r} in {folder.parent}")
         if note["storage"] is not None and storage is None:
             raise StudyError(f"study {name!r} is kept in {note['storage']}; give --storage or set AUTOCOMPRESS_STORE")
         store = Store(_url(folder, storage), name)
@@ -114,9 +114,7 @@ class Study:
     @property
     def limits(self) -> tuple[Limit, ...]:
         """As plain bounds; those that refer to a baseline that is not there yet are left out."""
-        known = by_metric(self.baseline)
-        ready = [x for x in self.spec.limits if x.below_baseline is None or x.metric in known]
-        return tuple(limit.resolved(known) for limit in ready)
+        return resolved(self.spec.limits, by_metric(self.baseline))
 
     @property
     def artifacts(self) -> Artifacts:
@@ -126,7 +124,11 @@ class Study:
         return front(self.trials, self.spec.objectives, self.limits, self.baseline)
 
     def fact(self, name: str) -> Any:
-        return self._read(lambda store: store.fact(name))
+        return self.facts().get(name)
+
+    def facts(self) -> dict[str, Any]:
+        """What is stored about the study as a whole."""
+        return self._read(Store.facts)
 
     def __repr__(self) -> str:
         return f"<Study {self.spec.name!r}: {len(self.trials)} trials, {len(self.front())} on the front>"
@@ -153,9 +155,10 @@ class Study:
             if stored is None:
                 command = {"command": self.command} if self.command else {}
                 store.set_fact("environment", environment() | command)
-                store.set_fact("spec", self.spec.model_dump(mode="json"))
             else:
                 self._compare(StudySpec.model_validate(stored))
+            if stored != (mine := self.spec.model_dump(mode="json")):  # budget and driver may have changed
+                store.set_fact("spec", mine)
             _write_note(self.folder, self.spec.name, self.storage)
             yield store
         finally:
@@ -188,7 +191,7 @@ class Study:
 
     def _read(self, look: Callable[[Store], T]) -> T:
         if self.storage is None and not (self.folder / "study.db").exists():
-            raise StudyError(f"study {self.spec.name!r} has not been run yet")
+            raise UnknownStudy(f"study {self.spec.name!r} has not been run yet")
         store = Store(_url(self.folder, self.storage), self.spec.name)
         try:
             return look(store)

@@ -1,6 +1,7 @@
 """A promise, not an objective: breaking it makes a trial infeasible by a known, normalised amount."""
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -51,6 +52,11 @@ class Limit(BaseModel):
             points = known(self.metric).unit == "fraction"
             return f"{self.metric} {sign} baseline − {f'{100 * below:g} pp' if points else show(self.metric, below)}"
         return f"{self.metric} {sign} {show(self.metric, self.bound)}"
+
+
+def resolved(limits: Iterable["Limit"], baseline: dict[str, Measurement]) -> tuple["Limit", ...]:
+    """All as plain bounds. Those that refer to a baseline which is not there yet are left out."""
+    return tuple(x.resolved(baseline) for x in limits if x.below_baseline is None or x.metric in baseline)
 
 
 def violations(measured: dict[str, Measurement], limits: tuple[Limit, ...]) -> dict[str, float]:
