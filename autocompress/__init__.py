@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "load": "study.load",
-    "search": "study.search_anything",
     "Study": "study.study",
     "Front": "values.front",
     "Limit": "values.limit",
@@ -35,12 +34,14 @@ _PLACES = {
     "Trial": "values.trial",
 }
 
-__all__ = sorted(_PLACES)
+__all__ = sorted([*_PLACES, "search"])
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Nothing heavy is imported before it is used."""
+    if name == "search":
+        return import_module("autocompress.search")
     if name not in _PLACES:
         raise AttributeError(f"module 'autocompress' has no attribute {name!r}")
     return getattr(import_module(f"autocompress.{_PLACES[name]}"), name)
@@ -50,12 +51,20 @@ def __dir__() -> list[str]:
     return __all__
 
 
+class _Search(ModuleType):
+    """The folder `autocompress.search`, which can be called: `ac.search(...)` searches anything."""
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        return import_module("autocompress.study.search_anything").search(*arguments, **settings)
+
+
 class _Package(ModuleType):
-    """`ac.search` is the function. There is a folder of that name too, and importing it must not hide the function."""
+    """The function and the folder have one name; importing the folder must not hide the function."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name == "search" and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
+        if name == "search" and isinstance(value, ModuleType):
+            value.__class__ = _Search
+        super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

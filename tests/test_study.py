@@ -182,7 +182,8 @@ def test_what_the_function_raises_is_a_failed_trial_with_its_traceback():
     assert "KeyError: 'no such layer'" in study.trials[0].message
 
 
-def test_importing_the_head_does_not_hide_the_function():
-    import autocompress.search.gate  # noqa: F401
+def test_the_function_and_the_folder_have_one_name():
+    import autocompress.search.search as inner
 
-    assert callable(ac.search)
+    assert inner.Search.__module__ == "autocompress.search.search"
+    assert len(ac.search({"x": {"int": [2, 9]}}, wave, objectives=AIMS, budget=2).trials) == 2
