@@ -250,6 +250,23 @@ def test_on_a_terminal_numbers_move(ran):
         assert words in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said), words
 
 
+def test_on_a_terminal_a_mistake_is_shown_in_its_line(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(STUDY.replace("trials: 3", "trails: 3"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "autocompress", "run", str(file)]
+    with subprocess.Popen(command, stderr=theirs, env={**os.environ, "AUTOCOMPRESS_HOME": str(tmp_path)}):
+        os.close(theirs)
+        heard = b""
+        while part := _read(ours):
+            heard += part
+    os.close(ours)
+    lines = heard.decode().replace("\r", "").splitlines()
+    place = next(i for i, line in enumerate(lines) if "unknown-key" in line)
+    assert lines[place + 1] == "    budget: {trails: 3}"
+    assert lines[place + 2].index("^") == lines[place + 1].index("trails")
+
+
 def _read(terminal):
     try:
         return os.read(terminal, 65536)

@@ -146,6 +146,17 @@ def test_equal_seeds_give_equal_files_and_others_do_not(bench):
     assert other.cached == 0
 
 
+def test_what_was_learned_from_another_teacher_is_other_work(bench, tmp_path):
+    other = {"student": {"use": "resnet", "width": 4, "depth": 8}, "stages": [{"use": "finetune", "epochs": 1}]}
+    alone = {**LEARN, "method": {"use": "none"}}
+    first = [events(bench, job(stage))[-1].outcome for stage in (LEARN, alone)]
+    bench = Bench(study(teacher=other), tmp_path / "other")
+    again = [events(bench, job(stage))[-1].outcome for stage in (LEARN, alone)]
+    assert [o.cached for o in first + again] == [0, 0, 0, 1]  # without a teacher it is the same work
+    assert first[0].artifacts["weights"] != again[0].artifacts["weights"]
+    assert first[1].artifacts["weights"] == again[1].artifacts["weights"]
+
+
 def test_rungs_see_accuracy_on_the_way_and_can_stop_it(bench):
     four = {**LEARN, "epochs": 4}
     said = events(bench, job(four, CUT, rungs=(0.25, 0.75)))

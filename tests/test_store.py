@@ -68,6 +68,12 @@ def test_somebody_else_writing_is_noticed(tmp_path):
         store.add(wrong)
 
 
+def test_a_damaged_file_is_told_in_words(tmp_path):
+    (tmp_path / "study.db").write_bytes(b"this is not a database, and longer than its header" * 100)
+    with pytest.raises(StudyError, match=r"the storage cannot be opened: .*file is not a database"):
+        Store.create(f"sqlite:///{tmp_path}/study.db", "pretend", OBJECTIVES)
+
+
 def test_network_file_systems_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(home, "filesystem", lambda folder: "nfs4")
     with pytest.raises(StudyError, match=r"is on a network file system \(nfs4\), where SQLite loses data"):

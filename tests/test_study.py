@@ -145,6 +145,20 @@ def test_any_function_can_be_searched():
     assert set(found.to_pandas()["size"]) == {t.value("size") for t in found.members}
 
 
+@pytest.mark.parametrize("metrics", [("size",), ("accuracy", "size", "latency_p50", "energy")])
+def test_one_objective_or_four(metrics):
+    def evaluate(recipe, fidelity):
+        x = recipe.tree["x"]
+        return {"accuracy": 1 - 1 / x, "size": x, "latency_p50": 1e-6 * x * x, "energy": abs(x - 9) + 1.0}
+
+    aims = {m: AIMS.get(m, "minimize") for m in metrics}
+    study = ac.search({"x": {"int": [2, 60]}}, evaluate, objectives=aims, budget=15)
+    front = study.front()
+    assert len(front) == 1 or len(metrics) == 4
+    assert front.pick().trial in front.members
+    assert front.pick("balanced").trial in front.members
+
+
 def test_without_a_name_it_leaves_nothing_behind(home):
     ac.search({"x": {"int": [2, 9]}}, wave, objectives=AIMS, budget=3)
     assert not home.exists()

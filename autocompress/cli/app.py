@@ -6,7 +6,7 @@ import traceback
 import typer
 
 from autocompress.cli import launch, look, prepare
-from autocompress.cli.out import OK, exit_code, people
+from autocompress.cli.out import OK, exit_code, people, told
 
 app = typer.Typer(
     name="autocompress",
@@ -41,6 +41,6 @@ def main() -> None:
             traceback.print_exc()
             people().print("this is a bug in autocompress; the lines above are what its authors need", style="bold red")
             sys.exit(1)
-        people().print(str(error), markup=False, highlight=False, soft_wrap=True)
+        people().print(told(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(code)
     sys.exit(OK)

@@ -26,6 +26,15 @@ def data(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
+def told(error: Exception) -> str:
+    """A mistake in words; on a terminal with the line it is on and a caret below."""
+    from autocompress.config.diagnostic import ConfigError, render
+
+    if isinstance(error, ConfigError):
+        return render(error.diagnostics, tty=people().is_terminal)
+    return str(error)
+
+
 def exit_code(error: Exception) -> int | None:
     """For mistakes that a person can mend; None for bugs."""
     from autocompress.config.diagnostic import ConfigError

@@ -148,10 +148,10 @@ def as_trial(frozen: FrozenTrial) -> Trial:
     return Trial.model_validate({**known, "state": state, "code": code})
 
 
-def _server(url: str) -> RDBStorage:
-    """What stands in the way is told; the URL is not, for it may hold a password."""
+def _storage(url: str) -> RDBStorage:
+    """Opened, or what stands in the way. The URL is not shown: it may hold a password."""
     try:
-        return RDBStorage(url)
+        return RDBStorage(url) if not url.startswith("sqlite:") else _file(url)
     except ImportError as error:
         raise StudyError(f"the storage needs a driver ({error}): pip install 'autocompress[postgres]'") from None
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
@@ -159,10 +159,8 @@ def _server(url: str) -> RDBStorage:
         raise StudyError(f"the storage cannot be opened: {reason}") from None
 
 
-def _storage(url: str) -> RDBStorage:
-    """A server, or SQLite in WAL mode with one fsync per checkpoint: 15 times faster, and kill -9 loses nothing."""
-    if not url.startswith("sqlite:"):
-        return _server(url)
+def _file(url: str) -> RDBStorage:
+    """SQLite in WAL mode with one fsync per checkpoint: 15 times faster, and kill -9 loses nothing."""
     path = Path(sqlalchemy.engine.make_url(url).database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_network(path.parent)

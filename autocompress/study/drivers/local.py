@@ -26,17 +26,18 @@ from autocompress.values.job import Done, Event, Gated, Job, Outcome, Rung, Work
 TAIL = 2000  # characters of a dead worker's log that go into its trial's message
 HOW_FOUND = ("__file__", "__spec__")
 GRACE = 5.0  # seconds for an idle worker to end by itself
+MOST_UNASKED = 8  # workers that nobody asked for
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Local(Driver):
     """As many processes as cores, each with its share of the threads, so that they do not fight for the machine."""
 
-    workers: int | None = Field(None, ge=1, le=256)  # None: one per core
+    workers: int | None = Field(None, ge=1, le=256)  # None: one per core, at most 8, for each takes about 1 GB
     timeout: float | None = Field(None, gt=0)  # seconds a job may take before its worker is killed
 
     def start(self, work: Work) -> Pool:
-        return LocalPool(work, self.workers or cores(), self.timeout or math.inf)
+        return LocalPool(work, self.workers or min(cores(), MOST_UNASKED), self.timeout or math.inf)
 
 
 def cores() -> int:
