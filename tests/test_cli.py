@@ -1,52 +1,15 @@
-"""The program from outside: what it prints where, its exit codes, Ctrl-C, and how light it is."""
+"""The program from outside: what it prints where, its exit codes, and how light it is."""
 
 import json
-import os
-import pty
-import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-
-from autocompress.study.store import Store
-
-STUDY = """\
-schema: autocompress.study/v1
-name: small
-data: digits
-space:
-  student: {use: cnn, width: {choice: [4, 8, 12]}, depth: {choice: [2, 3, 4]}}
-  stages:
-    - {use: distill, method: {choice: [none, {use: logit, temperature: auto}]}, epochs: {int: [1, 2]}}
-    - {choice: [none, {use: quantize, scheme: onnx_static}]}
-device:
-  schema: autocompress.device/v1
-  id: quick
-  name: quick
-  kind: cpu
-  hardware: {core: any}
-  runtime: {name: onnxruntime}
-  measurement: {use: local, protocol: {warmup: 1, runs: 3, processes: 1}}
-  limits: {size: 64 kB}
-  objectives: [accuracy, latency_p50, size]
-teacher: {student: {use: cnn, width: 8, depth: 3}, stages: [{use: finetune, epochs: 2}]}
-sampler: random
-driver: {use: local, workers: 1}
-budget: {trials: 3}
-"""
+from outside import STUDY, program
 
 VERBS = ["init", "check", "run", "resume", "status", "front", "export", "plugins", "schema", "devices", "doctor"]
 HEAVY = ["torch", "optuna", "ray", "pandas", "onnx", "onnxruntime", "sklearn", "pydantic", "sqlalchemy"]
-
-
-def program(*arguments, home, **environment):
-    variables = {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "100", **environment}
-    command = [sys.executable, "-m", "autocompress", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
 
 
 @pytest.fixture(scope="module")
@@ -229,97 +192,6 @@ def test_no_colour_where_nobody_looks(ran):
     for arguments in (["front", "small"], ["status"], ["plugins"]):
         told = program(*arguments, home=home, NO_COLOR="1")
         assert "\x1b" not in told.stdout + told.stderr
-
-
-def test_on_a_terminal_numbers_move(ran):
-    """stderr is a terminal here: the same study under another name, watched to its end."""
-    home, file, _ = ran
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "autocompress", "run", str(file), "--as", "watched", "--trials", "2"]
-    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "120", "TERM": "xterm"}
-    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as running:
-        os.close(theirs)
-        heard = b""
-        while part := _read(ours):
-            heard += part
-    os.close(ours)
-    said = heard.decode()
-    assert running.returncode == 0, said
-    assert "Traceback" not in said
-    for words in ("watched  0/2 trials", "ETA ?", "hypervolume", "baseline", "take trial"):
-        assert words in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said), words
-
-
-def test_on_a_terminal_a_mistake_is_shown_in_its_line(tmp_path):
-    file = tmp_path / "wrong.yaml"
-    file.write_text(STUDY.replace("trials: 3", "trails: 3"))
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "autocompress", "run", str(file)]
-    with subprocess.Popen(command, stderr=theirs, env={**os.environ, "AUTOCOMPRESS_HOME": str(tmp_path)}):
-        os.close(theirs)
-        heard = b""
-        while part := _read(ours):
-            heard += part
-    os.close(ours)
-    lines = heard.decode().replace("\r", "").splitlines()
-    place = next(i for i, line in enumerate(lines) if "unknown-key" in line)
-    assert lines[place + 1] == "    budget: {trails: 3}"
-    assert lines[place + 2].index("^") == lines[place + 1].index("trails")
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # Linux: the other end is closed
-        return b""
-
-
-# --- Ctrl-C ---
-
-
-def interrupted(home, times):
-    """Start a long study, wait for its second trial, press Ctrl-C; the trials it left behind, and what it said."""
-    file = home / "long.yaml"
-    file.write_text(STUDY.replace("name: small", "name: long").replace("trials: 3", "trials: 400"))
-    command = [sys.executable, "-m", "autocompress", "run", str(file)]
-    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home)}
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        heard = ""
-        while " #1 " not in heard:
-            line = running.stderr.readline()
-            assert line, heard
-            heard += line
-        for _ in range(times):
-            running.send_signal(signal.SIGINT)
-            time.sleep(0.3)
-        _, rest = running.communicate(timeout=120)
-    finally:
-        running.kill()
-    store = Store(f"sqlite:///{home}/studies/long/study.db", "long")
-    return running.returncode, heard + rest, store.trials()
-
-
-def test_ctrl_c_once_finishes_what_runs(tmp_path):
-    code, said, trials = interrupted(tmp_path, 1)
-    assert code == 130
-    assert "finishing the running trials; Ctrl-C again drops them" in said
-    assert "interrupted; go on with: autocompress resume long" in said
-    assert {t.state for t in trials} <= {"complete", "infeasible"}
-    assert len(trials) < 50
-
-
-def test_ctrl_c_twice_drops_it_and_resume_takes_it_up(tmp_path):
-    code, said, trials = interrupted(tmp_path, 2)
-    assert code == 130
-    assert "dropping the running trials" in said
-    dropped = [t for t in trials if t.state == "running"]
-    assert len(dropped) <= 1
-    after = program("resume", "long", "--trials", len(trials), "--json", home=tmp_path)
-    assert after.returncode == 0, after.stderr
-    stored = Store(f"sqlite:///{tmp_path}/studies/long/study.db", "long").trials()
-    assert [t.recipe for t in stored][: len(trials)] == [t.recipe for t in trials]
-    assert all(t.state not in ("running", "waiting") for t in stored)
 
 
 def test_the_package_says_its_version():

@@ -1,5 +1,6 @@
 """Every driver: each job comes back once, whatever becomes of its worker, and nothing stays behind."""
 
+import multiprocessing
 import os
 import time
 
@@ -77,9 +78,10 @@ def test_what_a_job_raises_is_its_outcome(name):
 
 
 @every
-def test_closing_early_is_quick_and_final(name):
+def test_closing_early_leaves_no_process(name):
     with driver(name).start(Careful(Pretend())) as pool:
         pool.submit(job(0))
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""The program at a terminal: numbers that move, carets under mistakes, Ctrl-C."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from outside import STUDY, program
+
+from autocompress.study.store import Store
+
+
+def test_on_a_terminal_numbers_move(tmp_path):
+    """stderr is a terminal here."""
+    home, file = tmp_path, tmp_path / "small.yaml"
+    file.write_text(STUDY)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "autocompress", "run", str(file), "--as", "watched", "--trials", "2"]
+    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "120", "TERM": "xterm"}
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as running:
+        os.close(theirs)
+        heard = b""
+        while part := _read(ours):
+            heard += part
+    os.close(ours)
+    said = heard.decode()
+    assert running.returncode == 0, said
+    assert "Traceback" not in said
+    for words in ("watched  0/2 trials", "ETA ?", "hypervolume", "baseline", "take trial"):
+        assert words in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said), words
+
+
+def test_on_a_terminal_a_mistake_is_shown_in_its_line(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(STUDY.replace("trials: 3", "trails: 3"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "autocompress", "run", str(file)]
+    with subprocess.Popen(command, stderr=theirs, env={**os.environ, "AUTOCOMPRESS_HOME": str(tmp_path)}):
+        os.close(theirs)
+        heard = b""
+        while part := _read(ours):
+            heard += part
+    os.close(ours)
+    lines = heard.decode().replace("\r", "").splitlines()
+    place = next(i for i, line in enumerate(lines) if "unknown-key" in line)
+    assert lines[place + 1] == "    budget: {trails: 3}"
+    assert lines[place + 2].index("^") == lines[place + 1].index("trails")
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other end is closed
+        return b""
+
+
+# --- Ctrl-C ---
+
+
+def interrupted(home, times):
+    """Start a long study, wait for its second trial, press Ctrl-C; the trials it left behind, and what it said."""
+    file = home / "long.yaml"
+    file.write_text(STUDY.replace("name: small", "name: long").replace("trials: 3", "trials: 400"))
+    command = [sys.executable, "-m", "autocompress", "run", str(file)]
+    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home)}
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        heard = ""
+        while " #1 " not in heard:
+            line = running.stderr.readline()
+            assert line, heard
+            heard += line
+        for _ in range(times):
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        _, rest = running.communicate(timeout=120)
+    finally:
+        running.kill()
+    store = Store(f"sqlite:///{home}/studies/long/study.db", "long")
+    return running.returncode, heard + rest, store.trials()
+
+
+def test_ctrl_c_once_finishes_what_runs(tmp_path):
+    code, said, trials = interrupted(tmp_path, 1)
+    assert code == 130
+    assert "finishing the running trials; Ctrl-C again drops them" in said
+    assert "interrupted; go on with: autocompress resume long" in said
+    assert {t.state for t in trials} <= {"complete", "infeasible"}
+    assert len(trials) < 50
+
+
+def test_ctrl_c_twice_drops_it_and_resume_takes_it_up(tmp_path):
+    code, said, trials = interrupted(tmp_path, 2)
+    assert code == 130
+    assert "dropping the running trials" in said
+    dropped = [t for t in trials if t.state == "running"]
+    assert len(dropped) <= 1
+    after = program("resume", "long", "--trials", len(trials), "--json", home=tmp_path)
+    assert after.returncode == 0, after.stderr
+    stored = Store(f"sqlite:///{tmp_path}/studies/long/study.db", "long").trials()
+    assert [t.recipe for t in stored][: len(trials)] == [t.recipe for t in trials]
+    assert all(t.state not in ("running", "waiting") for t in stored)
