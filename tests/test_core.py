@@ -169,6 +169,8 @@ def test_the_second_pull_drops_it_and_the_next_run_takes_it_up(tmp_path):
                 brake.level = 2
     dropped = {t.number: t.recipe for t in store.trials() if t.state == "running"}
     assert len(dropped) == 3
+    with make(Driver, study.driver).start(Careful(Pretend())) as pool:
+        assert list(Loop(study, store, brake).run(pool)) == [], "nothing begins with the brake pulled"
     store.close()
     loop, _ = lived(study, tmp_path)
     assert {n: loop.trials[n].recipe for n in dropped} == dropped

@@ -147,9 +147,11 @@ class Loop:
 
     def _next(self, elapsed: float) -> Trial | None:
         """What was interrupted first, then what waits in the queue, then something new while the budget lasts."""
+        if self.brake.level:
+            return None
         if self._unfinished:
             return self._unfinished.pop(0)
-        if self.brake.level or not (self._queued or self._budget_lasts(elapsed)):
+        if not (self._queued or self._budget_lasts(elapsed)):
             return None
         recipe, frozen = self._search.ask({"seed": self.spec.seed, "fidelity": 1.0})
         if frozen.number in self._queued:

@@ -24,6 +24,7 @@ from autocompress.study.drivers.base import Driver, Pool
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Rung, Work
 
 TAIL = 2000  # characters of a dead worker's log that go into its trial's message
+QUIET = {"PYTHONWARNINGS": "ignore:resource_tracker"}  # it cleans up after killed workers, and says so at length
 HOW_FOUND = ("__file__", "__spec__")
 GRACE = 5.0  # seconds for an idle worker to end by itself
 MOST_UNASKED = 8  # workers that nobody asked for
@@ -109,7 +110,7 @@ class LocalPool(Pool):
         log = Path(self._logs.name) / f"worker-{self._hired}.log"
         process = context.Process(target=_live, args=(theirs, self.work, str(log)), daemon=False)
         threads = max(1, cores() // self.workers)
-        with _environment({name: str(threads) for name in THREADS}), _main_hidden_from(self.work):
+        with _environment({**{name: str(threads) for name in THREADS}, **QUIET}), _main_hidden_from(self.work):
             process.start()
         theirs.close()
         worker = _Worker(process, ours, log)
