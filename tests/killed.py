@@ -17,7 +17,7 @@ from autocompress.study.study import Study
 from autocompress.values.job import Job
 from autocompress.values.study import Budget
 
-BUDGET = 450
+BUDGET = 500  # more than the lives before the last one can do
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,29 @@ def main(folder: Path, kills: int) -> None:
             live(folder)
             os._exit(0)
         if chance.random() < 0.75:  # at work; the others while it opens its store and relives
-            _wait_until_more_than(lines, folder)
+            _wait_until_more_than(lines, folder, child)
             time.sleep(chance.uniform(0.0, 0.04))
         else:
             time.sleep(chance.uniform(0.0, 0.3))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         died_working += os.WIFSIGNALED(status) and _lines(folder) > lines
+    before_the_last = _lines(folder)
     child = os.fork()
     if child == 0:
         live(folder)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert status == 0, status
-    print(json.dumps({"kills": kills, "died_working": died_working, "budget": BUDGET}))
+    print(
+        json.dumps({"before_the_last": before_the_last, "kills": kills, "died_working": died_working, "budget": BUDGET})
+    )
 
 
-def _wait_until_more_than(lines: int, folder: Path) -> None:
+def _wait_until_more_than(lines: int, folder: Path, child: int) -> None:
+    """Until the child has acknowledged something new, or has nothing left to do."""
     for _ in range(30_000):
-        if _lines(folder) > lines:
+        if _lines(folder) > lines or os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         time.sleep(0.001)
 
