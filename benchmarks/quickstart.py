@@ -2,7 +2,7 @@
 
     python benchmarks/quickstart.py [--runs 3]
 
-Wall time of the whole command, in turn with nothing; accuracies on the validation split and on the test split.
+Wall time of the whole command; accuracy against the teacher's file on the validation split and on the test split.
 """
 
 import argparse

@@ -160,6 +160,14 @@ def test_nothing_fits_is_exit_4_and_names_the_tightest_limit(ran):
     assert program("front", "hopeless", home=home).returncode == 4
 
 
+def test_a_driver_without_workers_says_so(tmp_path):
+    file = tmp_path / "alone.yaml"
+    file.write_text(STUDY.replace("{use: local, workers: 1}", "serial"))
+    done = program("run", file, "--workers", "2", home=tmp_path)
+    assert done.returncode == 2
+    assert "the study's driver 'serial' has none" in " ".join(done.stderr.replace("│", "").split())
+
+
 def test_an_unknown_study_or_command_is_told_in_words(tmp_path):
     nobody = program("resume", "nobody", home=tmp_path)
     assert nobody.returncode == 2

@@ -81,11 +81,13 @@ def test_a_study_lives_on_a_server(url, home):
 def test_a_controller_on_another_machine_is_refused(url, tmp_path):
     """Another folder stands for another machine: only the server can know."""
     here = Study(spec(name="shared"), tmp_path / "here", storage=url, work=Pretend())
-    there = Study(spec(name="shared"), tmp_path / "there", storage=url, work=Pretend())
+    longer = spec(name="shared", budget=Budget(trials=99))
+    there = Study(longer, tmp_path / "there", storage=url, work=Pretend())
     steps = here.steps()
     next(steps)
     with pytest.raises(StudyError, match="study 'shared' is already being run by another process, here or elsewhere"):
         there.run()
+    assert here.fact("spec")["budget"]["trials"] == 20, "who is refused has written nothing"
     steps.close()
     there.run()
 

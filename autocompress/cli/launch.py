@@ -85,6 +85,8 @@ def _launch(
 def _override(study: "Study", trials: int | None, budget: str | None, workers: int | None) -> None:
     """Flags that may change from run to run: how long, and on how many processes."""
     from autocompress.config.units import quantity
+    from autocompress.plugin import find
+    from autocompress.study.drivers.base import Driver
 
     change: dict[str, Any] = {}
     if trials is not None:
@@ -96,6 +98,8 @@ def _override(study: "Study", trials: int | None, budget: str | None, workers: i
             raise typer.BadParameter(str(error), param_hint="--budget") from None
     spec = study.spec.model_copy(update={"budget": study.spec.budget.model_copy(update=change)})
     if workers is not None:
+        if "workers" not in find(Driver, spec.driver["use"]).model_fields:
+            raise typer.BadParameter(f"the study's driver {spec.driver['use']!r} has none", param_hint="--workers")
         spec = spec.model_copy(update={"driver": {**spec.driver, "workers": workers}})
     study.spec = spec
 

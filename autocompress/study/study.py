@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +79,7 @@ class Study:
         """Run to the end of the budget; yields what happens. Only one process at a time may do this."""
         if self.work is None:
             refuse_what_cannot_be_measured(self.spec)
-        with held(self.folder, self.spec.name), self._begun() as store, store.alone():
+        with held(self.folder, self.spec.name), self._begun() as store:
             began = time.monotonic()
             try:
                 loop = Loop(self.spec, store, brake)
@@ -150,7 +150,7 @@ class Study:
     def _begun(self) -> Iterator[Store]:
         """The store, holding this very study: made if it is new, compared if it is not."""
         store = Store.create(_url(self.folder, self.storage), self.spec.name, self.spec.objectives)
-        try:
+        with closing(store), store.alone():
             stored = store.fact("spec")
             if stored is None:
                 command = {"command": self.command} if self.command else {}
@@ -161,8 +161,6 @@ class Study:
                 store.set_fact("spec", mine)
             _write_note(self.folder, self.spec.name, self.storage)
             yield store
-        finally:
-            store.close()
 
     def _compare(self, stored: StudySpec) -> None:
         if stored.hash == self.spec.hash:

@@ -83,7 +83,7 @@ def test_learning_beats_blind_choice(name, tmp_path):
 
 
 def test_samplers_learn_to_stay_away_from_what_fails(tmp_path):
-    """Optuna's samplers forget FAIL trials: TPE then asks for the failing width 22 times in 100."""
+    """Optuna's samplers forget FAIL trials: TPE then asks for the failing width again and again."""
     loop, _ = lived(study("tpe", trials=100), tmp_path)
     assert loop.counts.failed < 10
 
