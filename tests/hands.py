@@ -1,7 +1,7 @@
 """What the tests of the hands share: a few digits, small nets, and one of each plug-in of a kind."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -17,6 +17,8 @@ from autocompress.compress.distillers.base import Distiller, Needs, Shapes, Step
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.stages.base import Run
+from autocompress.compress.teacher import Teacher
+from autocompress.compress.train import Plan
 from autocompress.data.base import Dataset, Split
 from autocompress.data.digits import Digits
 from autocompress.plugin import Plugin, find, make, names
@@ -81,8 +83,20 @@ def fresh(student: Mapping[str, Any] = SMALL, seed: int = 0, inputs: tuple[int, 
     return Model.fresh(dict(student), inputs, 10, seed)
 
 
-def lab(**changes: Any) -> Lab:
-    return Lab(digits(), **{"teacher": fresh(BIGGER, seed=9), "round_to": 4, **changes})
+UNTRAINED = fresh(BIGGER, seed=9)
+FAST = Plan(epochs=1, lr=0.1, batch_size=32)
+
+
+def teaching(model: Model | None, data: Dataset | None = None) -> Callable[[str], Teacher] | None:
+    """Everybody is taught by this model, whatever the name."""
+    if model is None:
+        return None
+    teacher = Teacher(model, "tests", digits() if data is None else data, torch.device("cpu"))
+    return lambda name: teacher
+
+
+def lab(teacher: Model | None = UNTRAINED, **changes: Any) -> Lab:
+    return Lab(digits(), **{"teachers": teaching(teacher), "round_to": 4, **changes})
 
 
 def finish(run: Run) -> Model:

@@ -68,6 +68,11 @@ def events(bench, job, answer=lambda event: True):
         event = running.send(answer(event)) if isinstance(event, Gated | Rung) else next(running)
 
 
+def validation(bench):
+    data = bench._data
+    return data.prepared(data.val.x), data.val.y
+
+
 def job(*stages, number=0, rungs=(), student=STUDENT):
     return Job(number, Recipe.of({"student": student, "stages": list(stages)}), rungs=rungs)
 
@@ -83,7 +88,7 @@ def test_a_candidate_comes_back_measured_as_a_file(bench):
     file = bench._artifacts.path(outcome.artifacts["model"])
     assert hashlib.sha256(file.read_bytes()).hexdigest() == file.name
     assert numbers["size"].value == file.stat().st_size
-    x, y = bench._validation
+    x, y = validation(bench)
     answers = make(Runtime, {"use": "onnxruntime"}).open(file)(x).argmax(1)
     assert numbers["accuracy"].value == pytest.approx((answers == y).mean())
     assert numbers["accuracy"].n == len(y)
@@ -97,7 +102,7 @@ def test_its_weights_and_manifest_rebuild_the_very_model(bench, tmp_path):
     for role, name in (("manifest", "manifest.json"), ("weights", "weights.safetensors")):
         (folder / name).write_bytes(bench._artifacts.get(outcome.artifacts[role]))
     rebuilt = load(folder)
-    x, _ = bench._validation
+    x, _ = validation(bench)
     import torch
 
     with torch.inference_mode():
@@ -193,8 +198,8 @@ def test_a_whole_study_on_worker_processes(tmp_path, monkeypatch):
     assert len(front) >= 1
     tested = real.fact("test_accuracy")
     assert set(tested) == {"baseline", *(str(t.number) for t in front.members)}
-    file = real.artifacts.path(front.members[0].artifacts["model"])
-    assert tested[str(front.members[0].number)]["value"] == on_test(real.spec, file).value
+    files = [real.artifacts.path(front.members[0].artifacts[name]) for name in ("model", "manifest")]
+    assert tested[str(front.members[0].number)]["value"] == on_test(real.spec, *files).value
     assert real.baseline[0].metric == "accuracy"
     assert events(Bench(real.spec, real.folder), Job(BASELINE, Recipe.of(real.spec.teacher)))[-1].outcome.cached == 1
 

@@ -55,8 +55,8 @@ TABLE = [
         "budget: {",
         "buget: 1\nbudget: {",
         "32:1: error[unknown-key]: buget: unknown key\n"
-        "    hint: did you mean 'budget'? allowed: schema, name, data, space, device, teacher, sampler, "
-        "schedule, driver, objectives, limits, budget, seed",
+        "    hint: did you mean 'budget'? allowed: schema, name, data, augment, space, device, teacher, "
+        "teachers, sampler, schedule, driver, objectives, limits, budget, seed",
     ),
     (
         "unknown key of a section",
@@ -299,7 +299,8 @@ TABLE = [
         "only inside the range",
         "student: {use: cnn, depth: 4, width: auto}",
         "student: {use: resnet, depth: {int: [8, 20], step: 2}}",
-        "5:33: error[bad-value]: student.depth: must be 6n + 2 (8, 14, 20, 26, 32, ...), got 16",
+        "5:33: error[bad-value]: student.depth: must be 6n + 2 (8, 14, 20, 26, 32, ...) or one of 18, 34, "
+        "50, 101, 152, got 16",
     ),
     (
         "hole in a teacher",
@@ -320,6 +321,53 @@ TABLE = [
         "[{use: distill, method: logit}]",
         "30:18: error[needs-teacher]: teacher.stages.0.use: 'distill' learns from a teacher, and a "
         "teacher has none itself",
+    ),
+    (
+        "unknown teacher",
+        "  - use: distill",
+        "  - use: distill\n    teacher: teecher",
+        "8:14: error[needs-teacher]: stages.0.teacher: no teacher is called 'teecher'; did you mean 'teacher'?\n"
+        "    hint: known: teacher",
+    ),
+    (
+        "a teacher of a teacher, too late",
+        "teacher:\n  student: resnet\n",
+        "teachers:\n  first: {student: resnet, stages: [{use: distill, method: logit, teacher: second}]}\n"
+        "  second: {student: resnet}\nteacher:\n  student: resnet\n",
+        "29:76: error[needs-teacher]: teachers.first.stages.0.teacher: no teacher is called 'second'\n"
+        "    hint: known: teacher",
+    ),
+    (
+        "another main teacher",
+        "teacher:\n  student: resnet\n",
+        "teachers:\n  teacher: {student: resnet}\nteacher:\n  student: resnet\n",
+        "29:3: error[bad-value]: teachers.teacher: 'teacher' is the one under the study's own key 'teacher'",
+    ),
+    (
+        "the teacher itself, without one",
+        "teacher:\n  student: resnet\n  stages: [{use: finetune, epochs: 1}]\n",
+        "teachers:\n  mirror: {student: same}\n",
+        "7:10: error[needs-teacher]: stages.0.use: no teacher is called 'teacher'\n"
+        "    hint: known: mirror\n"
+        "26:15: error[needs-teacher]: device.limits.accuracy: is relative to the baseline, which is the "
+        "teacher's accuracy, and the study has no teacher\n"
+        "    hint: add a teacher to the study\n"
+        "29:21: error[needs-teacher]: teachers.mirror.student.use: 'same' is the teacher, and a teacher has "
+        "none itself",
+    ),
+    (
+        "augmentation",
+        "sampler: {use: tpe",
+        "augment: [flop, {use: flip, p: 2}]\nsampler: {use: tpe",
+        "31:11: error[unknown-plugin]: augment.0.use: no augmentation is called 'flop'; did you mean 'flip'?\n"
+        "31:32: error[out-of-range]: augment.1.p: must be at most 1, got 2",
+    ),
+    (
+        "hint that works on answers",
+        "  - use: distill",
+        "  - use: distill\n    hint: logit",
+        "7:5: error[bad-value]: stages.0: hint: wants a method that works on features, such as fitnet; write the "
+        "other as method\n    hint: for example with epochs 2",
     ),
     (
         "no teacher",

@@ -1,10 +1,12 @@
 """The exported file: small, equal bytes for equal weights, and answering as the network does. And what is counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 import torch
-from hands import BIGGER, SMALL, digits, finish, fresh, lab
+from hands import BIGGER, FAST, SMALL, digits, finish, fresh, lab
 from torch import nn
 
 from autocompress.compress.importances.magnitude import Magnitude
@@ -22,7 +24,7 @@ from autocompress.measure.runtimes.onnxruntime import Onnxruntime
 def exported(tmp_path_factory):
     """A cut and trained model, and its file."""
     model = cut(fresh(BIGGER), lab(round_to=1), 0.3, Magnitude())
-    model = finish(fit(model, lab(), epochs=2, lr=0.1, batch_size=32))
+    model = finish(fit(model, lab(), replace(FAST, epochs=2)))
     file = tmp_path_factory.mktemp("export") / "model.onnx"
     to_onnx(model.net, model.inputs, file)
     return model, file
@@ -82,7 +84,7 @@ def test_parity_of_a_faithful_file(exported):
     model, file = exported
     data = digits()
     x = data.prepared(data.val.x)
-    seen = parity(model.net, answers(Onnxruntime().open(file), x), x, data.val.y)
+    seen = parity(model.net, answers(Onnxruntime().open(file), [x]), [x], data.val.y)
     assert (seen.agreement, seen.accuracy_change) == (1.0, 0.0)
 
 
@@ -94,15 +96,15 @@ def test_parity_refuses_a_file_that_answers_otherwise(exported):
     other = logits.copy()
     other[:10] = -other[:10]
     with pytest.raises(Failure, match=r"agrees with the network on 90\.00%") as caught:
-        parity(model.net, other, x, y)
+        parity(model.net, other, [x], y)
     assert caught.value.code == "parity"
-    parity(model.net, other, x, y, agreement=0.8, change=0.2)
+    parity(model.net, other, [x], y, agreement=0.8, change=0.2)
     one = logits.copy()
     one[0] = -one[0]
-    parity(model.net, one, x, y)  # of a hundred images, one is always allowed
+    parity(model.net, one, [x], y)  # of a hundred images, one is always allowed
     other[0, 0] = np.nan
     with pytest.raises(Failure, match="not finite"):
-        parity(model.net, other, x, y, agreement=0, change=1)
+        parity(model.net, other, [x], y, agreement=0, change=1)
 
 
 def test_accuracy_carries_its_spread():

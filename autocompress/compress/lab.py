@@ -1,54 +1,60 @@
-"""What a stage may use: the examples on the compute device, the teacher, the seed, and what the device wants."""
+"""What a stage may use: the examples on the compute device, the teachers, the seed, and what the device wants."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from autocompress.compress.model import Model
-from autocompress.compress.students.base import Parts
-from autocompress.data.base import Dataset, Images
+from autocompress.compress.examples import Batch, Examples, read
+from autocompress.compress.kept import Kept
+from autocompress.compress.shelf import Shelf
+from autocompress.compress.teacher import Teacher
+from autocompress.data.base import Dataset
+from autocompress.values.recipe import canonical, digest
+
+BATCH = 512  # of a network that only answers
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch is over. Stages yield these, so that whoever drives them may look, or stop."""
+    """An epoch is over. Stages yield these, so that whoever drives them may look, or stop."""
 
-    done: int  # epochs done of this stage
+    done: int  # epochs done of this stage; a stage that goes on where it was killed starts above 1
     of: int
     loss: float
     net: nn.Module
 
 
-@dataclass(frozen=True)
-class Batch:
-    x: Tensor  # float, normalised
-    y: Tensor
-    index: Tensor  # position of each example in the training split
-
-
 class Lab:
-    """All that is random in a stage comes from `seed`; `fidelity` scales epochs; channels go in steps of `round_to`."""
+    """All that is random in a stage comes from `seed`; `fidelity` scales epochs; channels go in steps of `round_to`.
+
+    `examples` and `kept` outlive a lab where many share them. What is half done goes to `shelf`, if there is one.
+    """
 
     def __init__(
         self,
         data: Dataset,
         *,
-        teacher: Model | None = None,
+        examples: Examples | None = None,
+        teachers: Callable[[str], Teacher] | None = None,
+        kept: Kept | None = None,
+        shelf: Shelf | None = None,
         seed: int = 0,
         fidelity: float = 1.0,
         round_to: int = 1,
         device: str | torch.device = "cpu",
     ) -> None:
         self.data = data
-        self.teacher = teacher
+        self.device = torch.device(device)
+        self.examples = Examples(data, device=device) if examples is None else examples
+        self.kept = Kept() if kept is None else kept
+        self.shelf = shelf
         self.seed = seed
         self.fidelity = fidelity
         self.round_to = round_to
-        self.device = torch.device(device)
+        self._teachers = teachers
 
     def epochs(self, wanted: int) -> int:
         """How many of the wanted epochs this fidelity pays for: at least one of any."""
@@ -58,26 +64,22 @@ class Lab:
         """A seed for everything random in one epoch."""
         return self.seed * 1_000_003 + epoch
 
-    def batches(self, size: int, epoch: int) -> Iterator[Batch]:
-        """The training split in an order that depends on (seed, epoch) alone. The last batch may be short.
+    def batches(self, size: int, epoch: int, *, view: int | None = None, whole: bool = False) -> Iterator[Batch]:
+        """The training split in an order that depends on (seed, epoch) alone, augmented as in `view` (else `epoch`).
 
-        A last batch of one joins the batch before it: batch norm cannot take the spread of a single example, and no
-        example should be lost.
+        The last batch may be short, unless all have to be `whole`. A last batch of one joins the batch before it:
+        batch norm cannot take the spread of a single example, and no example should be lost.
         """
         generator = torch.Generator().manual_seed(self.order(epoch))
-        order = torch.randperm(len(self._y), generator=generator).to(self.device)
-        steps = self.steps(size)
-        for step in range(steps):
-            index = order[step * size : (step + 1) * size if step < steps - 1 else None]
-            yield Batch(self.normalised(self._x[index]), self._y[index], index)
+        order = torch.randperm(len(self.examples), generator=generator)
+        steps = self.steps(size, whole=whole)
+        lists = [order[i * size : (i + 1) * size if i < steps - 1 or whole else None] for i in range(steps)]
+        return self.examples.batches(lists, self.seed, epoch if view is None else view)
 
-    def steps(self, size: int) -> int:
+    def steps(self, size: int, *, whole: bool = False) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self._y), size)
-        return max(1, full + (rest > 1))
-
-    def normalised(self, x: Tensor) -> Tensor:
-        return (x.float() / 255 - self._mean) / self._std
+        full, rest = divmod(len(self.examples), size)
+        return full if whole else max(1, full + (rest > 1))
 
     def autocast(self) -> AbstractContextManager[object]:
         """bfloat16 on a GPU, where it is twice as fast; plain float32 elsewhere."""
@@ -88,50 +90,33 @@ class Lab:
         """The GPUs whose random state a stage may touch, as `torch.random.fork_rng` wants them."""
         return [self.device] if self.device.type == "cuda" else []
 
-    def teacher_logits(self, index: Tensor) -> Tensor:
-        """The teacher's answers for training examples. Computed once: without augmentation they never change."""
-        return self._teacher_table[index]
+    def teacher(self, name: str) -> Teacher:
+        assert self._teachers is not None, "the stage learns from a teacher; the study has none"
+        return self._teachers(name)
+
+    def views(self, classes: int) -> int:
+        """How many views of the training split a teacher's answers can be kept for; 0 if none. Without augmentation
+        there is only one."""
+        return min(self.kept.views(len(self.examples), classes), 10_000 if self.examples.augment else 1)
+
+    def kept_logits(self, teacher: Teacher, view: int) -> Tensor:
+        """The teacher's answers for all training examples, as they look in one view."""
+        steps = [[type(step).__name__, step.model_dump(mode="json")] for step in self.examples.augment]
+        key = digest("answers", teacher.key, self.data.digest, canonical(steps), str(self.seed), str(view))
+        return self.kept.fetch(key, lambda: self._asked(teacher, view)).to(self.device)
 
     def accuracy(self, net: nn.Module) -> float:
         """Share of the validation split that `net` gets right, as a torch model: for rungs, never for a front."""
-        predicted = self._logits(net, self.data.val.x).argmax(1).cpu()
-        return float((predicted == torch.from_numpy(self.data.val.y)).float().mean())
-
-    @cached_property
-    def teacher_net(self) -> nn.Module:
-        """The teacher on the compute device, in eval mode: nobody trains it."""
-        assert self.teacher is not None, "the stage's needs say teacher; the study has none"
-        return self.teacher.copy().net.to(self.device).eval().requires_grad_(False)
-
-    @property
-    def teacher_parts(self) -> Parts:
-        assert self.teacher is not None, "the stage's needs say teacher; the study has none"
-        return self.teacher.parts
-
-    @cached_property
-    def _teacher_table(self) -> Tensor:
-        return self._logits(self.teacher_net, self.data.train.x)
-
-    def _logits(self, net: nn.Module, images: Images) -> Tensor:
         training = net.training
         net.eval()
-        with torch.inference_mode():
-            parts = [net(self.normalised(part.to(self.device))) for part in torch.split(torch.from_numpy(images), 512)]
+        with torch.inference_mode(), self.autocast():
+            shown = (self.examples.normalised(x.to(self.device)) for x in read(self.data.val.x, BATCH))
+            predicted = torch.cat([net(x).argmax(1).cpu() for x in shown])
         net.train(training)
-        return torch.cat(parts).clone()
+        return float((predicted == torch.from_numpy(self.data.val.y)).float().mean())
 
-    @cached_property
-    def _x(self) -> Tensor:
-        return torch.from_numpy(self.data.train.x).to(self.device)
-
-    @cached_property
-    def _y(self) -> Tensor:
-        return torch.from_numpy(self.data.train.y).to(self.device)
-
-    @cached_property
-    def _mean(self) -> Tensor:
-        return torch.tensor(self.data.mean, device=self.device).reshape(1, -1, 1, 1)
-
-    @cached_property
-    def _std(self) -> Tensor:
-        return torch.tensor(self.data.std, device=self.device).reshape(1, -1, 1, 1)
+    def _asked(self, teacher: Teacher, view: int) -> Tensor:
+        everything = torch.split(torch.arange(len(self.examples)), BATCH)
+        with torch.no_grad(), self.autocast():
+            batches = self.examples.batches(everything, self.seed, view)
+            return torch.cat([teacher(batch.x).float() for batch in batches])

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from autocompress.compress.model import Model
+from autocompress.compress.students.base import Scale
 
 SCHEMA = "autocompress.model/v1"
 MANIFEST = "manifest.json"
@@ -34,6 +36,7 @@ def save(model: Model, folder: Path, *, mean: Sequence[float], std: Sequence[flo
         "classes": model.classes,
         "widths": {name: list(_width(layer)) for name, layer in _layers(model.net)},
         "quantizer": model.quantizer,
+        "sparse": list(model.sparse),
         "normalise": {"mean": list(mean), "std": list(std)},
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "torch": torch.__version__,
@@ -61,7 +64,13 @@ def load(folder: Path) -> Model:
     except (SafetensorError, RuntimeError, AttributeError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"{folder}: the weights do not fit {manifest['student']}: {reason}") from error
-    return Model(model.net, model.student, model.inputs, model.classes, manifest["quantizer"])
+    normalise = manifest["normalise"]
+    return replace(
+        model,
+        quantizer=manifest["quantizer"],
+        sparse=tuple(manifest["sparse"]),
+        scale=Scale(tuple(normalise["mean"]), tuple(normalise["std"])),
+    )
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def read(folder: Path) -> dict[str, Any]:
     found = manifest.get("schema") if isinstance(manifest, dict) else None
     if found != SCHEMA:
         raise ValueError(f"{file}: wants schema {SCHEMA!r}, found {found!r}")
-    wanted = ("student", "inputs", "classes", "widths", "quantizer", "normalise", "weights_sha256")
+    wanted = ("student", "inputs", "classes", "widths", "quantizer", "sparse", "normalise", "weights_sha256")
     missing = [key for key in wanted if key not in manifest]
     if missing:
         raise ValueError(f"{file}: {', '.join(missing)} missing")

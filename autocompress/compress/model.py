@@ -7,15 +7,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from autocompress.compress.students.base import Parts, Student
+from autocompress.compress.students.base import Parts, Scale, Student
+from autocompress.errors import Failure
 from autocompress.plugin import make
 
 
 @dataclass(frozen=True)
 class Model:
-    """`net` is an ordinary module, pruned for real: no masks, no hooks, no wrappers left behind.
+    """`net` is an ordinary module, pruned for real: no hooks, no wrappers left behind.
 
-    Between stages it rests on the CPU, in eval mode.
+    Between stages it rests on the CPU, in eval mode. In layers that are `sparse` a weight of 0 was taken out and stays.
     """
 
     net: nn.Module
@@ -23,14 +24,24 @@ class Model:
     inputs: tuple[int, int, int]
     classes: int
     quantizer: dict[str, Any] | None = None  # what the export has to do to the file, as {"use": name, **settings}
+    sparse: tuple[str, ...] = ()  # names of layers
+    scale: Scale | None = None  # how it wants its pixels; None: as the data set says
 
     @classmethod
-    def fresh(cls, student: dict[str, Any], inputs: tuple[int, int, int], classes: int, seed: int) -> "Model":
-        """Random weights that depend on nothing but the seed."""
+    def fresh(
+        cls, student: dict[str, Any], inputs: tuple[int, int, int], classes: int, seed: int, *, pretrain: bool = False
+    ) -> "Model":
+        """Random weights that depend on nothing but the seed; or, to `pretrain`, those from elsewhere if there are any."""
+        family = make(Student, student)
+        if min(inputs[1:]) < family.least_side:
+            name = student["use"]
+            raise Failure("unsupported", f"{name} wants images of {family.least_side} pixels or more, got {inputs[1:]}")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            net = make(Student, student).build(inputs, classes).eval()
-        return cls(net, student, inputs, classes)
+            net = family.build(inputs, classes).eval()
+        if pretrain:
+            family.pretrain(net)
+        return cls(net, student, inputs, classes, scale=family.scale)
 
     @property
     def parts(self) -> Parts:

@@ -1,5 +1,6 @@
 """Look inside a network while it runs: stage features and embedding, for the duration of a `with`."""
 
+import math
 from types import TracebackType
 from typing import Any
 
@@ -45,9 +46,18 @@ class Taps:
 
     def _keep_output(self, name: str) -> Any:
         def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            self._seen[name] = output.float()
+            self._seen[name] = _map(output.float())
 
         return keep
 
     def _keep_input(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._seen["embedding"] = inputs[0].float()
+        x = inputs[0].float()
+        self._seen["embedding"] = x.mean((2, 3)) if x.ndim == 4 else x
+
+
+def _map(x: Tensor) -> Tensor:
+    """Tokens (B, T, C) as the map they were cut from, without the class token."""
+    if x.ndim != 3:
+        return x
+    side = math.isqrt(x.shape[1])
+    return x[:, x.shape[1] - side * side :].transpose(1, 2).reshape(len(x), -1, side, side)

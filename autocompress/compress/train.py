@@ -1,13 +1,14 @@
-"""The only training loop: SGD with momentum, a cosine after a short warm-up, and one distiller's losses."""
+"""The only training loop: batches, one lesson's loss, an optimizer, a pace; one yield for each epoch."""
 
+import copy
 import math
-from collections.abc import Generator
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from autocompress.compress.distillers.base import Distiller
 from autocompress.compress.lab import Epoch, Lab
@@ -15,77 +16,237 @@ from autocompress.compress.lesson import Lesson
 from autocompress.compress.model import Model
 from autocompress.errors import Failure
 
-WARMUP = 0.1  # of the steps
 CLIP = 5.0  # longest gradient; a guard against a bad first step, rarely reached later
+MOMENTUM = 0.9
+NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
+
+Scope = Literal["all", "head", "norms"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train. The rates are for one optimizer step, which sees `batch_size` x `accumulate` examples."""
+
+    epochs: int
+    lr: float
+    batch_size: int = 64
+    accumulate: int = 1
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    pace: Literal["cosine", "one_cycle", "constant"] = "cosine"
+    warmup: float = 0.1  # share of the steps
+    weight_decay: float = 5e-4
+    smoothing: float = 0.0  # of the labels
+    ema: float = 0.0  # how much of the average stays at each step; 0: no average
+    scope: Scope = "all"
+    views: int | None = None  # after how many epochs examples look the same again; None: as many as can be kept
+    teacher: str = "teacher"
 
 
 def fit(
     model: Model,
     lab: Lab,
-    distiller: Distiller | None = None,
+    plan: Plan,
+    distillers: Sequence[Distiller] = (),
     *,
-    epochs: int,
-    lr: float,
-    batch_size: int,
-    weight_decay: float = 5e-4,
-    smoothing: float = 0.0,
+    part: str = "fit",
+    before: int = 0,
+    of: int | None = None,
 ) -> Generator[Epoch, None, Model]:
-    """Train a copy of `model`, yielding after each epoch. Without a distiller: plain cross-entropy.
+    """Train a copy of `model`, yielding after each epoch. Without distillers: plain cross-entropy.
 
     The copy trains with channels last (10 to 25 % faster on a CPU) and comes back contiguous, on the CPU, in eval mode.
+    A stage that trains several times gives each `part` a name, under which it goes on where it was killed, and says how
+    many epochs came `before`, `of` how many in all.
     """
-    net = model.copy().net.to(lab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    lesson = Lesson(distiller, model, net, lab) if distiller else None
-    optimizer = _optimizer([net, lesson.bridge] if lesson else [net], weight_decay)
-    trainable = [p for group in optimizer.param_groups for p in group["params"]]
-    task_weight = distiller.task_weight if distiller else 1.0
-    per_epoch = lab.steps(batch_size)
-    step = 0
-
-    with lesson or nullcontext():
-        for epoch in range(epochs):
-            net.train()
-            # tensors, not floats: asking a GPU after each step would make it wait
-            total, longest = torch.zeros((), device=lab.device), torch.zeros((), device=lab.device)
-            with torch.random.fork_rng(devices=lab.cuda):
-                torch.manual_seed(lab.order(epoch))  # for networks that draw while training, such as dropout
-                for batch in lab.batches(batch_size, epoch):
-                    for group in optimizer.param_groups:
-                        group["lr"] = lr * pace(step, epochs * per_epoch)
-                    with lab.autocast():
-                        logits = net(batch.x)
-                    logits = logits.float()
-                    loss = task_weight * F.cross_entropy(logits, batch.y, label_smoothing=smoothing)
-                    if lesson:
-                        loss = loss + lesson.loss(batch, logits, epoch, epochs)
-                    optimizer.zero_grad()
-                    loss.backward()  # type: ignore[no-untyped-call]
-                    norm = torch.nn.utils.clip_grad_norm_(trainable, CLIP)
-                    optimizer.step()
-                    total += loss.detach()
-                    longest = torch.maximum(longest, norm.detach())
-                    step += 1
-            mean = float(total) / per_epoch
-            if not math.isfinite(mean + float(longest)):
-                raise Failure("nan_loss", f"training diverged in epoch {epoch + 1} of {epochs}, lr {lr:g}")
-            yield Epoch(epoch + 1, epochs, mean, net)
-    rested = net.to("cpu", memory_format=torch.contiguous_format).eval()
-    return replace(model, net=rested)
+    run = Run(model, lab, plan, distillers, part)
+    with run.lesson:
+        while run.done < plan.epochs:
+            loss = run.epoch()
+            run.keep()
+            yield Epoch(before + run.done, of or plan.epochs, loss, run.best)
+    return run.finished()
 
 
-def pace(step: int, steps: int) -> float:
-    """Share of the full learning rate: up in a line over the warm-up, then down along half a cosine."""
-    warm = max(1, round(steps * WARMUP))
+class Run:
+    """One training under way: everything that changes while it goes on, and has to be kept to go on with it."""
+
+    def __init__(self, model: Model, lab: Lab, plan: Plan, distillers: Sequence[Distiller], part: str) -> None:
+        self.lab, self.plan, self.part = lab, plan, part
+        teacher = lab.teacher(plan.teacher) if any(d.needs.anybody for d in distillers) else None
+        for distiller in distillers:
+            model = distiller.start(model, teacher.model if teacher else None)
+        self.model = model
+        self.net: nn.Module = model.copy().net
+        self.net.to(lab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.lesson = Lesson(distillers, model, self.net, lab, teacher, plan.batch_size)
+        self.trained = _free(self.net, model, plan.scope) + list(self.lesson.modules.parameters())
+        self.optimizer = _optimizer(self.trained, plan)
+        self.zeros = _zeros(self.net, model.sparse)
+        self.average = copy.deepcopy(self.net).requires_grad_(False) if plan.ema else None
+        self.whole = self.lesson.needs.whole_batches
+        self.batches = lab.steps(plan.batch_size, whole=self.whole)
+        if not self.batches:
+            text = f"wants whole batches of {plan.batch_size}, and there are {len(lab.examples)} examples"
+            raise Failure("unsupported", f"{type(distillers[-1]).__name__} {text}")
+        self.steps = math.ceil(self.batches / plan.accumulate)  # in an epoch
+        self.done = 0  # epochs
+        self.losses = 0.0
+        self._restore()
+
+    @property
+    def best(self) -> nn.Module:
+        """What is judged, and comes out: the average if there is one."""
+        return self.net if self.average is None else self.average
+
+    def epoch(self) -> float:
+        """The mean loss of the next epoch. One that is not finite is a Failure."""
+        plan, lab, epoch = self.plan, self.lab, self.done
+        self._into_training()
+        view = self._view(epoch)
+        # tensors, not floats: asking a GPU after each step would make it wait
+        total, longest = torch.zeros((), device=lab.device), torch.zeros((), device=lab.device)
+        with torch.random.fork_rng(devices=lab.cuda):
+            torch.manual_seed(lab.order(epoch))  # for networks that draw while training, such as dropout
+            batches = lab.batches(plan.batch_size, epoch, view=view, whole=self.whole)
+            for place, batch in enumerate(batches):
+                loss = self.lesson.loss(batch, view, epoch, plan.epochs, plan.smoothing)
+                begun = place - place % plan.accumulate
+                (loss / min(plan.accumulate, self.batches - begun)).backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+                if (place + 1) % plan.accumulate == 0 or place + 1 == self.batches:
+                    longest = torch.maximum(longest, self._step(epoch * self.steps + place // plan.accumulate))
+        self.done += 1
+        loss_of_epoch = float(total) / self.batches
+        if not math.isfinite(loss_of_epoch + float(longest)):
+            raise Failure("nan_loss", f"training diverged in epoch {self.done} of {plan.epochs}, lr {plan.lr:g}")
+        return loss_of_epoch
+
+    def keep(self) -> None:
+        """Write down where this stands."""
+        if self.lab.shelf is not None:
+            self.lab.shelf.put(self.part, {**_state(self), "epochs": torch.tensor(self.done)})
+
+    def finished(self) -> Model:
+        net = self.best
+        net.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        return replace(self.model, net=net.eval().requires_grad_(True))
+
+    def _restore(self) -> None:
+        kept = self.lab.shelf.get(self.part) if self.lab.shelf is not None else None
+        if kept is None:
+            return
+        self.done = int(kept.pop("epochs"))
+        _step_once_without_effect(self.optimizer)
+        state = _state(self)
+        with torch.no_grad():
+            for name, value in kept.items():
+                state[name].copy_(value)
+
+    def _into_training(self) -> None:
+        self.net.train()
+        self.lesson.modules.train()
+        if self.plan.scope == "head":  # everything before it stays as it is, averages included
+            for module in self.net.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+
+    def _view(self, epoch: int) -> int:
+        """Views repeat when a teacher's answers to them are kept; else every epoch looks different."""
+        most = self.plan.views
+        if most is None:
+            most = self.lab.views(self.model.classes) if self.lesson.reads_kept_logits else 0
+        return epoch % most if most else epoch
+
+    def _step(self, step: int) -> Tensor:
+        """Returns how long the gradient was."""
+        plan = self.plan
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, CLIP)
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.lr * pace(step, plan.epochs * self.steps, plan.pace, plan.warmup)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        with torch.no_grad():
+            for weight, zero in self.zeros:
+                weight.masked_fill_(zero, 0.0)
+            if self.average is not None:
+                _follow(self.average, self.net, plan.ema, step)
+        return norm.detach()
+
+
+def pace(step: int, steps: int, kind: str = "cosine", warmup: float = 0.1) -> float:
+    """Share of the full learning rate: up in a line over the warm-up, then down along half a cosine, or not at all.
+
+    One cycle (Smith and Topin 2018, arXiv 1708.07120) spends three times the warm-up on the way up, along a cosine.
+    """
+    warm = max(1, round(steps * (3 * warmup if kind == "one_cycle" else warmup)))
     if step < warm:
-        return (step + 1) / warm
+        up = (step + 1) / warm
+        return up if kind != "one_cycle" else 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * up))
+    if kind == "constant":
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - warm + 1) / (steps - warm + 1)))
 
 
-def _optimizer(modules: list[nn.Module], weight_decay: float) -> torch.optim.SGD:
+def _free(net: nn.Module, model: Model, scope: Scope) -> list[nn.Parameter]:
+    """What may change. The rest is frozen, so that no gradient is computed for it."""
+    if scope == "all":
+        return [p for p in net.parameters() if p.requires_grad]
+    head = net.get_submodule(model.parts.head)
+    modules = [head] if scope == "head" else [m for m in net.modules() if isinstance(m, NORMS)]
+    free = [p for module in modules for p in module.parameters()]
+    if not free:
+        raise Failure("unsupported", "there are no norms to train in this network")
+    net.requires_grad_(False)
+    for parameter in free:
+        parameter.requires_grad_(True)
+    return free
+
+
+def _optimizer(parameters: Iterable[nn.Parameter], plan: Plan) -> torch.optim.Optimizer:
     """Decay pulls on filters and matrices; on norms and biases it only disturbs."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    every = [p for p in parameters if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in every if p.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True, fused=True)
+    if plan.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=0.0, fused=True)
+    return torch.optim.SGD(groups, lr=0.0, momentum=MOMENTUM, nesterov=True, fused=True)
+
+
+def _zeros(net: nn.Module, sparse: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
+    """Weights that were taken out stay out."""
+    weights = [net.get_parameter(f"{name}.weight") for name in sparse]
+    return [(weight, weight == 0) for weight in weights]
+
+
+def _follow(average: nn.Module, net: nn.Module, stays: float, step: int) -> None:
+    """Exponential average of weights and of batch norms' averages; early on it forgets its random start faster."""
+    share = 1 - min(stays, (1 + step) / (10 + step))
+    for mine, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(new, share)
+        else:
+            mine.copy_(new)
+
+
+def _state(run: Run) -> dict[str, Tensor]:
+    """Every tensor that the next epoch depends on, by name."""
+    found = {f"net.{name}": value for name, value in run.net.state_dict().items()}
+    found |= {f"lesson.{name}": value for name, value in run.lesson.modules.state_dict().items()}
+    if run.average is not None:
+        found |= {f"average.{name}": value for name, value in run.average.state_dict().items()}
+    for place, parameter in enumerate(p for group in run.optimizer.param_groups for p in group["params"]):
+        for name, value in run.optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor):
+                found[f"optimizer.{place}.{name}"] = value
+    return found
+
+
+def _step_once_without_effect(optimizer: torch.optim.Optimizer) -> None:
+    """Make the optimizer create its state, to be filled: the rate is 0 and there are no gradients."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad()

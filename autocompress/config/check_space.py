@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from autocompress import plugin
 from autocompress.config.check_plugin import Checker, Refused, each_option
-from autocompress.config.diagnostic import Diagnostic
+from autocompress.config.diagnostic import Diagnostic, did_you_mean
 from autocompress.config.filling import fillings
 from autocompress.config.node import Node, shown
 from autocompress.config.validate import explained
@@ -26,8 +26,16 @@ def plugged(node: Node, plural: str, mistakes: list[Diagnostic]) -> Node:
     return node
 
 
-def recipe(node: Node, mistakes: list[Diagnostic], *, holes: bool, no_teacher: str = "") -> Node:
-    """A space, or a teacher's recipe. `no_teacher` says why there is nobody to learn from, if so."""
+def recipe(
+    node: Node,
+    mistakes: list[Diagnostic],
+    *,
+    holes: bool,
+    teachers: tuple[str, ...] | None = None,
+    nobody: str = "the study has none",
+) -> Node:
+    """A space, or a teacher's recipe. `teachers` are those one can learn from, `nobody` says why there are none, if so;
+    with None for teachers, nothing is known about them."""
     before = len(mistakes)
     checker = Checker(mistakes, holes)
     student, stages = node.get("student"), node.get("stages")
@@ -39,7 +47,7 @@ def recipe(node: Node, mistakes: list[Diagnostic], *, holes: bool, no_teacher: s
         _ordered(done["stages"], mistakes)
     node = replace(node, value=done)
     if len(mistakes) == before and student:
-        _tried(node, mistakes, no_teacher)
+        _tried(node, mistakes, teachers, nobody)
     return node
 
 
@@ -96,19 +104,35 @@ def _is_last(use: Node) -> bool:
     return bool(getattr(cls, "last", False))
 
 
-def _tried(node: Node, mistakes: list[Diagnostic], no_teacher: str) -> None:
+def _tried(node: Node, mistakes: list[Diagnostic], teachers: tuple[str, ...] | None, nobody: str) -> None:
     """Build fillings. Of what is wrong in the same way at the same place, one example is enough."""
     student, stage = plugin.base_of("students"), plugin.base_of("stages")
     found: list[Diagnostic] = []
     for tried in fillings(node):
-        _made(tried.fields["student"], student, found)
+        begun = _made(tried.fields["student"], student, found)
+        if begun is not None and begun.of_teacher:  # type: ignore[attr-defined]
+            found += _missing_teachers(tried.fields["student"], "is the teacher", (), teachers, nobody)
         for item in tried.find(("stages",)).items:
             plug = _made(item, stage, found) if item.data not in NOTHING else None
-            if plug is not None and no_teacher and plug.needs_teacher():  # type: ignore[attr-defined]
-                found.append(
-                    _use(item).says("needs-teacher", f"'{_use(item).value}' learns from a teacher, and {no_teacher}")
-                )
+            wanted = plug.teachers() if plug is not None else ()  # type: ignore[attr-defined]
+            if wanted:
+                found += _missing_teachers(item, "learns from a teacher", wanted, teachers, nobody)
     mistakes += {(d.file, d.line, d.col, d.code): d for d in reversed(found)}.values()
+
+
+def _missing_teachers(
+    node: Node, does: str, wanted: tuple[str, ...], there: tuple[str, ...] | None, nobody: str
+) -> Iterator[Diagnostic]:
+    """What a stage or a student wants of teachers, and cannot have."""
+    if there is None:
+        return
+    if not there:
+        yield _use(node).says("needs-teacher", f"'{_use(node).value}' {does}, and {nobody}")
+        return
+    for name in wanted:
+        if name not in there:
+            text = f"no teacher is called '{name}'{did_you_mean(name, there)}"
+            yield node.fields.get("teacher", _use(node)).says("needs-teacher", text, f"known: {', '.join(there)}")
 
 
 def _made(node: Node, base: type[Plugin], mistakes: list[Diagnostic]) -> Plugin | None:

@@ -46,6 +46,8 @@ def schema(kind: FileKind) -> Schema:
 def _study(properties: Schema) -> None:
     for name, plural in PLUGS.items():
         properties[name] = {**_plug(plural), **_description(name)}
+    steps = {"type": "array", "items": _plug("augmentations")}
+    properties["augment"] = {**steps, **_description("augment")}
     properties["space"] = {"anyOf": [_name(names("space")), {"$ref": "#/$defs/SpaceFile"}], **_description("space")}
     inline = {"$ref": "#/$defs/DeviceFile"}
     properties["device"] = {"anyOf": [_name(names("device")), inline, {"type": "null"}], **_description("device")}
@@ -139,6 +141,7 @@ def _description(name: str) -> Schema:
 
 DESCRIPTIONS = {
     "data": "Where examples come from.",
+    "augment": "What is done to training images, in this order.",
     "space": "What may be built: a shipped space, a path such as ./space.yaml, or the space itself.",
     "device": "Where it must fit: a shipped device, a path such as ./device.yaml, or the device itself.",
     "sampler": "Which recipe next.",

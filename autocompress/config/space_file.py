@@ -19,9 +19,12 @@ class SpaceFile(Section):
     stages: list[Any] = Field(default_factory=list)
 
 
-def space(node: Node, mistakes: list[Diagnostic], no_teacher: str = "") -> Tree:
-    """The space as samplers and workers see it: every plug-in spelled `{use: name}`, every `auto` a range."""
+def space(node: Node, mistakes: list[Diagnostic], teachers: tuple[str, ...] | None = None) -> Tree:
+    """The space as samplers and workers see it: every plug-in spelled `{use: name}`, every `auto` a range.
+
+    `teachers` are the study's; None where there is no study to ask.
+    """
     before = len(mistakes)
     validated(SpaceFile, node, mistakes)
-    known = recipe(node, mistakes, holes=True, no_teacher=no_teacher)
+    known = recipe(node, mistakes, holes=True, teachers=teachers)
     return {**known.data, "stages": known.data.get("stages", [])} if len(mistakes) == before else None

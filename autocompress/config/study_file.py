@@ -17,6 +17,7 @@ from autocompress.config.validate import Section, missing, validated
 from autocompress.values.study import Budget, StudySpec
 
 SCHEMA = "autocompress.study/v1"
+MAIN = "teacher"  # what the study's own teacher is called
 PLUGS = {"data": "data", "sampler": "samplers", "schedule": "schedules", "driver": "drivers"}
 
 
@@ -34,9 +35,11 @@ class StudyFile(Section):
     schema_: Literal["autocompress.study/v1"] = Field(alias="schema")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     data: Any
+    augment: list[Any] = Field(default_factory=list)
     space: Any
     device: Any = None
     teacher: TeacherSection | None = None
+    teachers: dict[str, TeacherSection] = Field(default_factory=dict)
     sampler: Any = "tpe"
     schedule: Any = "flat"
     driver: Any = "local"
@@ -53,10 +56,11 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
     teacher = node.get("teacher")
     if teacher and teacher.value is None:
         teacher = None
-    no_teacher = "" if teacher else "the study has none"
     plugs = {name: _plug(node, name, plural, mistakes) for name, plural in PLUGS.items()}
-    made = recipe(teacher, mistakes, holes=False, no_teacher="a teacher has none itself") if teacher else None
-    tree = _space(node.get("space"), mistakes, no_teacher)
+    augment = node.get("augment")
+    steps = [plugged(step, "augmentations", mistakes).data for step in augment.items] if augment else []
+    teachers = _teachers(teacher, node.get("teachers"), mistakes)
+    tree = _space(node.get("space"), mistakes, tuple(teachers))
     device = _device(node.get("device"), mistakes)
     promises = {**device.limits, **limits(node.get("limits"), mistakes)}
     aims = objectives(node.get("objectives"), mistakes) or device.objectives
@@ -71,7 +75,9 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
         objectives=aims,
         limits=tuple(p.limit for p in promises.values() if p.limit),
         device=device.device,
-        teacher={**made.data, "stages": made.data.get("stages", [])} if made else None,
+        augment=tuple(steps),
+        teacher=teachers.pop(MAIN, None),
+        teachers=teachers,
         budget=Budget(trials=file.budget.trials, seconds=file.budget.time),
         seed=file.seed,
         **plugs,
@@ -86,10 +92,24 @@ def _plug(node: Node, name: str, plural: str, mistakes: list[Diagnostic]) -> Any
     return plugged(given or node.below(name, default), plural, mistakes).data
 
 
-def _space(node: Node | None, mistakes: list[Diagnostic], no_teacher: str) -> Any:
+def _teachers(main: Node | None, others: Node | None, mistakes: list[Diagnostic]) -> dict[str, Any]:
+    """All teachers by name, as recipes. Each may learn from those before it."""
+    found: dict[str, Any] = {}
+    named = {MAIN: main} if main else {}
+    for name, node in (others.fields if others else {}).items():
+        if name == MAIN:
+            mistakes.append(node.key_says("bad-value", f"'{MAIN}' is the one under the study's own key '{MAIN}'"))
+        named.setdefault(name, node)
+    for name, node in named.items():
+        made = recipe(node, mistakes, holes=False, teachers=tuple(found), nobody="a teacher has none itself")
+        found[name] = {**made.data, "stages": made.data.get("stages", [])}
+    return found
+
+
+def _space(node: Node | None, mistakes: list[Diagnostic], teachers: tuple[str, ...]) -> Any:
     """Inline spaces are called from their own root, as the parameters of the search are: `stages.1.ratio`."""
     found = _document(node, "space", mistakes)
-    return space(found.rooted(()), mistakes, no_teacher) if found else None
+    return space(found.rooted(()), mistakes, teachers) if found else None
 
 
 def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:

@@ -2,8 +2,10 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,30 @@ from autocompress.plugin import Plugin
 
 Images = NDArray[np.uint8]  # N, C, H, W
 Labels = NDArray[np.int64]  # N
+Places = slice | NDArray[np.intp]
+
+
+@runtime_checkable
+class Album(Protocol):
+    """Images that need not be in memory: indexed like an array, they are read when they are asked for.
+
+    It travels to other processes. `digest` changes when any image may have changed.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def __getitem__(self, places: Places) -> Images: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Split:
-    x: Images
+    x: Images | Album
     y: Labels
 
     def __len__(self) -> int:
@@ -51,13 +72,18 @@ class Dataset:
         std = np.array(self.std, dtype=np.float32).reshape(shape)
         return (x.astype(np.float32) / np.float32(255) - mean) / std
 
+    def shown(self, split: Split, size: int = 256) -> Iterator[NDArray[np.float32]]:
+        """A split's images in order, prepared, a batch at a time."""
+        for start in range(0, len(split), size):
+            yield self.prepared(split.x[start : start + size])
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of every pixel and label, in order: equal data, equal digest."""
+        """SHA-256 of every pixel and label, in order (of albums: of what they say of themselves). Equal data, equal digest."""
         h = hashlib.sha256()
         for split in (self.train, self.val, self.test):
             h.update(str(split.x.shape).encode())
-            h.update(np.ascontiguousarray(split.x).tobytes())
+            h.update(split.x.tobytes() if isinstance(split.x, np.ndarray) else split.x.digest.encode())
             h.update(np.ascontiguousarray(split.y).tobytes())
         return h.hexdigest()
 

@@ -1,17 +1,17 @@
 """Accuracy of the exported file: what its runtime answers, against the labels."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.measure.runtimes.base import Session
 from autocompress.values.measurement import Measurement
 
-BATCH = 256
 
-
-def answers(session: Session, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits of all examples, a batch at a time."""
-    return np.concatenate([session(x[start : start + BATCH]) for start in range(0, len(x), BATCH)])
+def answers(session: Session, batches: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Logits of all examples."""
+    return np.concatenate([session(x) for x in batches])
 
 
 def accuracy(logits: NDArray[np.float32], y: NDArray[np.int64], on: str) -> Measurement:

@@ -1,5 +1,6 @@
 """Does the exported file answer as the network does that it came from?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autocompress.errors import Failure
-from autocompress.measure.accuracy import BATCH
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Parity:
 def parity(
     net: nn.Module,
     logits: NDArray[np.float32],
-    x: NDArray[np.float32],
+    batches: Iterable[NDArray[np.float32]],
     y: NDArray[np.int64],
     *,
     agreement: float = 0.98,
     change: float = 0.005,
 ) -> Parity:
-    """Compare the file's answers `logits` to `x` with the network's. Beyond the tolerances it is a Failure.
+    """Compare the file's answers `logits` to all `batches` with the network's. Beyond the tolerances it is a Failure.
 
     One example of `y` is always tolerated: no share of a small set is finer than that.
     """
     if not np.isfinite(logits).all():
         raise Failure("parity", "the exported file gives answers that are not finite")
-    expected = _torch_answers(net, x).argmax(1)
+    expected = _torch_answers(net, batches).argmax(1)
     found = logits.argmax(1)
     seen = Parity(float((found == expected).mean()), float((found == y).mean() - (expected == y).mean()))
     one = 1 / len(y) + 1e-9
@@ -44,10 +44,10 @@ def parity(
     return seen
 
 
-def _torch_answers(net: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _torch_answers(net: nn.Module, batches: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     training = net.training
     net.eval()
     with torch.inference_mode():
-        parts = [net(part).numpy() for part in torch.split(torch.from_numpy(x), BATCH)]
+        parts = [net(torch.from_numpy(x)).numpy() for x in batches]
     net.train(training)
     return np.concatenate(parts)

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from autocompress.compress.manifest import load, save
 from autocompress.compress.model import Model
+from autocompress.compress.shelf import Shelf
 from autocompress.study.artifacts import sync_folder
 
 SOURCES = ("compress", "data")  # what decides how a stage turns out
@@ -46,6 +47,15 @@ class Cache:
         except OSError:  # somebody was faster: the entry is there, and equal keys mean equal work
             shutil.rmtree(draft, ignore_errors=True)
         sync_folder(place.parent)
+
+    def begun(self, key: str) -> Shelf:
+        """What is half done under a key."""
+        return Shelf(self.folder / "begun" / key)
+
+    @property
+    def answers(self) -> Shelf:
+        """What teachers said."""
+        return Shelf(self.folder / "answers")
 
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:

@@ -3,27 +3,33 @@
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autocompress.compress.augmentations.base import Augmentation
+from autocompress.compress.examples import Examples
+from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages.base import Stage
-from autocompress.data.base import Data, Dataset
+from autocompress.compress.start import fitted, origin, started
+from autocompress.compress.students.base import Scale, Student
+from autocompress.compress.teacher import Teacher
+from autocompress.data.base import Data, Dataset, Split
 from autocompress.measure.accuracy import accuracy, answers
 from autocompress.measure.counted import counted
 from autocompress.measure.export import slim, to_onnx
 from autocompress.measure.latency import latency
 from autocompress.measure.parity import parity
 from autocompress.measure.runtimes.base import Runtime
-from autocompress.plugin import make
+from autocompress.plugin import find, make
 from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.cache import Cache, code_version
 from autocompress.study.course import Course, bits, shapes
@@ -31,9 +37,11 @@ from autocompress.study.evaluate import Events
 from autocompress.study.home import cache_folder
 from autocompress.values.job import BASELINE, Done, Gated, Job, Outcome, Progress
 from autocompress.values.measurement import Measurement
-from autocompress.values.recipe import Recipe, digest
+from autocompress.values.recipe import Recipe, canonical, digest
 from autocompress.values.study import StudySpec
 
+MAIN = "teacher"  # the one that is the baseline
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 INTEGER = {"agreement": 0.8, "change": 0.2}  # beyond this an integer file is broken, not coarse
 BATCH = 32  # of calibration
 
@@ -55,7 +63,7 @@ def _bench(spec: str, folder: str) -> "Bench":
 
 
 class Bench:
-    """One worker's place: the data, the teacher, the cache, the runtime."""
+    """One worker's place: the data, the teachers, the cache, the runtime."""
 
     def __init__(self, spec: StudySpec, folder: Path) -> None:
         assert spec.device is not None, "a compression study has a device"
@@ -63,35 +71,39 @@ class Bench:
         self._artifacts = Artifacts(folder / "artifacts")
         self._reference = folder / "reference.onnx"  # the baseline's file, beside which every latency is taken
         self._cache = Cache(cache_folder())
+        self._kept = Kept(self._cache.answers)
         self._runtime = {"use": self.device.runtime.name, "threads": self.device.runtime.threads}
+        self._models: dict[str, Model] = {}  # teachers, by name
 
     def work(self, job: Job) -> Events:
         began = time.monotonic()
-        lab = self._lab(job, None if job.number == BASELINE else self._teacher)
-        model, course, stages = self._course(job, lab)
+        model, lab, stages = self._begun(job)
         known = shapes(model, stages, lab)
         if not (yield Gated(job.number, known, time.monotonic() - began)):
             yield Done(job.number, Outcome("stopped", known, seconds=time.monotonic() - began))
             return
+        course = Course(job, lab, stages, self._cache, partial(self._key, job, stages))
         made = yield from course.run(model)
         if made is None:
             seconds = time.monotonic() - began
             yield Done(job.number, Outcome("stopped", known, {}, seconds, len(stages), course.cached))
             return
         yield Progress(job.number, "exporting and measuring")
-        measurements, artifacts = self._measured(made, job.number == BASELINE)
+        measurements, artifacts = self._measured(made, lab.data, job.number == BASELINE)
         seconds = time.monotonic() - began
         yield Done(job.number, Outcome("complete", measurements, artifacts, seconds, len(stages), course.cached))
 
-    def _measured(self, model: Model, is_baseline: bool) -> tuple[tuple[Measurement, ...], dict[str, str]]:
+    def _measured(
+        self, model: Model, data: Dataset, is_baseline: bool
+    ) -> tuple[tuple[Measurement, ...], dict[str, str]]:
         """Export once; then every number comes from the file, in its runtime."""
         with tempfile.TemporaryDirectory(prefix="autocompress-") as name:
             folder = Path(name)
-            file = exported(model, folder, self._data)
+            file = exported(model, folder, data)
             runtime = make(Runtime, self._runtime)
-            x, y = self._validation
-            logits = answers(runtime.open(file), x)
-            parity(model.net, logits, x, y, **(INTEGER if model.quantizer else {}))
+            y = data.val.y
+            logits = answers(runtime.open(file), data.shown(data.val))
+            parity(model.net, logits, data.shown(data.val), y, **(INTEGER if model.quantizer else {}))
             if is_baseline:
                 write_durably(self._reference, file.read_bytes())
             reference = self._reference if self._reference.exists() else file
@@ -99,7 +111,7 @@ class Bench:
             params, macs, _ = counted(model.net, model.inputs, bits(model))
             size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name)
             right = accuracy(logits, y, f"{file.name}, {runtime.version}, validation split")
-            save(model, folder, mean=self._data.mean, std=self._data.std)
+            save(model, folder, mean=data.mean, std=data.std)
             files = {"model": file, "manifest": folder / MANIFEST, "weights": folder / WEIGHTS}
             return (right, *times, size, params, macs), {k: self._artifacts.put(v) for k, v in files.items()}
 
@@ -107,46 +119,66 @@ class Bench:
     def _data(self) -> Dataset:
         return make(Data, self.spec.data).load()
 
-    @cached_property
-    def _validation(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        return self._data.prepared(self._data.val.x), self._data.val.y
-
-    @cached_property
-    def _teacher(self) -> Model | None:
-        """From the cache, where the baseline's job has put it; made again if it is gone from there."""
-        if self.spec.teacher is None:
-            return None
-        job = Job(BASELINE, Recipe.of(self.spec.teacher), seed=self.spec.seed)
-        model, course, _ = self._course(job, self._lab(job, None))
-        steps = course.run(model)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                teacher: Model = end.value
-                return teacher
-
-    def _course(self, job: Job, lab: Lab) -> tuple[Model, Course, list[Stage]]:
-        model = Model.fresh(job.recipe.student, self._data.inputs, len(self._data.classes), job.seed)
-        stages = [make(Stage, stage) for stage in job.recipe.stages]
-        return model, Course(job, lab, stages, self._cache, partial(self._key, job, stages)), stages
-
-    def _lab(self, job: Job, teacher: Model | None) -> Lab:
-        return Lab(
-            self._data,
-            teacher=teacher,
+    def _begun(self, job: Job) -> tuple[Model, Lab, list[Stage]]:
+        """The candidate before its first stage, and where the work is done."""
+        student = fitted(job.recipe.student, self.device.round_to)
+        classes = len(self._data.classes)
+        model = started(student, self._data.inputs, classes, job.seed, lambda: self._model(MAIN))
+        examples = self._examples(model.scale)
+        lab = Lab(
+            examples.data,
+            examples=examples,
+            teachers=partial(self._teacher, examples),
+            kept=self._kept,
             seed=job.seed,
             fidelity=job.fidelity,
             round_to=self.device.round_to,
-            device="cuda" if torch.cuda.is_available() else "cpu",
+            device=DEVICE,
         )
+        return model, lab, [make(Stage, stage) for stage in job.recipe.stages]
+
+    @lru_cache  # noqa: B019 - a bench lives as long as its process
+    def _examples(self, scale: Scale | None) -> Examples:
+        data = self._data if scale is None else replace(self._data, mean=scale.mean, std=scale.std)
+        return Examples(data, [make(Augmentation, one) for one in self.spec.augment], DEVICE)
+
+    @lru_cache  # noqa: B019
+    def _teacher(self, shown: Examples, name: str) -> Teacher:
+        return Teacher(self._model(name), self._teacher_key(name), shown.data, shown.device)
+
+    def _model(self, name: str) -> Model:
+        """A teacher from the cache, where the baseline's job has put the main one; made if it is not there."""
+        if name not in self._models:
+            job = self._teacher_job(name)
+            model, lab, stages = self._begun(job)
+            steps = Course(job, lab, stages, self._cache, partial(self._key, job, stages)).run(model)
+            while name not in self._models:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    self._models[name] = end.value
+        return self._models[name]
+
+    def _teacher_job(self, name: str) -> Job:
+        tree = self.spec.teacher if name == MAIN else self.spec.teachers.get(name)
+        if tree is None:
+            raise ValueError(f"the study has no teacher called {name!r}")
+        return Job(BASELINE, Recipe.of(tree), seed=self.spec.seed)
+
+    def _teacher_key(self, name: str) -> str:
+        job = self._teacher_job(name)
+        stages = [make(Stage, stage) for stage in job.recipe.stages]
+        return self._key(job, stages, len(stages))
 
     def _key(self, job: Job, stages: list[Stage], prefix: int) -> str:
         """Everything that the first `prefix` stages of a recipe depend on."""
-        parts = [code_version(), job.recipe.keys[prefix], self._data.digest, str(job.seed), str(job.fidelity)]
-        parts.append(str(self.device.round_to))
-        if any(stage.needs_teacher() for stage in stages[:prefix]):
-            parts.append(Recipe.of(self.spec.teacher).key)
+        student = job.recipe.student
+        parts = [code_version(), job.recipe.keys[prefix], origin(student), self._data.digest]
+        parts += [canonical(list(self.spec.augment)), str(job.seed), str(job.fidelity), str(self.device.round_to)]
+        names = [name for stage in stages[:prefix] for name in stage.teachers()]
+        if find(Student, student["use"]).of_teacher:
+            names.append(MAIN)
+        parts += [self._teacher_key(name) for name in dict.fromkeys(names)]
         return digest("model", *parts)
 
 
@@ -166,5 +198,5 @@ def exported(model: Model, folder: Path, data: Dataset) -> Path:
 
 def _calibration(data: Dataset, examples: int) -> Iterator[NDArray[np.float32]]:
     """The first training images, which the split has shuffled already."""
-    for start in range(0, min(examples, len(data.train)), BATCH):
-        yield data.prepared(data.train.x[start : min(start + BATCH, examples)])
+    few = min(examples, len(data.train))
+    yield from data.shown(Split(data.train.x[:few], data.train.y[:few]), BATCH)

@@ -39,10 +39,12 @@ class Course:
             with self._cache.claim(self._key(i)):
                 found = self._cache.get(self._key(i))
                 if found is None:
+                    self._lab.shelf = self._cache.begun(self._key(i))
                     grown = yield from self._grown(stage, model)
                     if grown is None:
                         return None
                     self._cache.put(self._key(i), grown, mean=self._lab.data.mean, std=self._lab.data.std)
+                    self._lab.shelf.clear()
                     model = grown
                 else:
                     self.cached += 1
@@ -61,14 +63,16 @@ class Course:
         return 0, model
 
     def _grown(self, stage: Stage, model: Model) -> Steps:
-        running = stage.run(model, self._lab)
+        """What a stage makes of a model, going on where it was killed."""
+        before, running = self._done, stage.run(model, self._lab)
         while True:
             try:
                 epoch = next(running)
             except StopIteration as end:
                 grown: Model = end.value
+                self._done = before + stage.cost(self._lab)
                 return grown
-            self._done += 1
+            self._done = before + epoch.done
             name = type(stage).__name__.lower()
             yield Progress(self._job.number, f"{name}: epoch {epoch.done}/{epoch.of}, loss {epoch.loss:.3f}")
             if epoch.done < epoch.of and not (yield from self._judged(epoch.net)):

@@ -1,5 +1,7 @@
 """The last look: exported files on the test split, which the search has never seen."""
 
+import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,12 +13,13 @@ from autocompress.values.measurement import Measurement
 from autocompress.values.study import StudySpec
 
 
-def on_test(spec: StudySpec, file: Path) -> Measurement:
-    """Accuracy of one file on the test split."""
+def on_test(spec: StudySpec, file: Path, manifest: Path) -> Measurement:
+    """Accuracy of one file on the test split; its manifest says how it wants its pixels."""
     assert spec.device is not None
     runtime = make(Runtime, {"use": spec.device.runtime.name, "threads": spec.device.runtime.threads})
-    data = _data(spec.model_dump_json())
-    logits = answers(runtime.open(file), data.prepared(data.test.x))
+    normalise = json.loads(manifest.read_text(encoding="utf-8"))["normalise"]
+    data = replace(_data(spec.model_dump_json()), mean=tuple(normalise["mean"]), std=tuple(normalise["std"]))
+    logits = answers(runtime.open(file), data.shown(data.test))
     return accuracy(logits, data.test.y, f"model.onnx, {runtime.version}, test split")
 
 

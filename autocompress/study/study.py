@@ -179,11 +179,12 @@ class Study:
         from autocompress.study.examine import on_test
 
         known: dict[str, Any] = store.fact("test_accuracy") or {}
-        files = {str(t.number): t.artifacts["model"] for t in loop.front.members if str(t.number) not in known}
+        made = {str(t.number): t.artifacts for t in loop.front.members if str(t.number) not in known}
         base = store.fact("baseline_artifacts")
         if base and "baseline" not in known:
-            files["baseline"] = base["model"]
-        found = {name: on_test(self.spec, self.artifacts.path(file)) for name, file in files.items()}
+            made["baseline"] = base
+        path = self.artifacts.path
+        found = {name: on_test(self.spec, path(a["model"]), path(a["manifest"])) for name, a in made.items()}
         if found:
             store.set_fact("test_accuracy", known | {k: m.model_dump(mode="json") for k, m in found.items()})
 

@@ -35,7 +35,9 @@ class StudySpec(BaseModel):
     limits: tuple[Limit, ...] = ()
     device: Device | None = None
     data: Plug = {}
+    augment: tuple[Plug, ...] = ()  # what is done to training images, in this order
     teacher: Tree = None  # a recipe without holes: what is distilled from, and the uncompressed baseline
+    teachers: dict[str, Tree] = {}  # others to learn from, by name; each may learn from those before it
     sampler: Plug = {"use": "tpe"}
     schedule: Plug = {"use": "flat"}
     driver: Plug = {"use": "local"}

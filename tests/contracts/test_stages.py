@@ -62,5 +62,5 @@ def test_leaves_a_plain_model_at_rest(stage):
 @every
 def test_works_without_a_teacher_unless_it_says_so(stage):
     plugin = made(Stage, stage)
-    if not plugin.needs_teacher():
+    if not plugin.teachers():
         counting(plugin.run(fresh(), lab(teacher=None)))

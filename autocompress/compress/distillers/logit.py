@@ -16,8 +16,7 @@ class Logit(Distiller):
     temperature: Annotated[float, Field(gt=0, le=100)] = ranged(4.0, 1.0, 10.0, log=True)
     alpha: Annotated[float, Field(ge=0, le=1)] = ranged(0.9, 0.1, 1.0)
 
-    @property
-    def task_weight(self) -> float:
+    def task_weight(self, progress: float) -> float:
         return 1 - self.alpha
 
     def losses(self, step: Step, bridge: nn.Module) -> dict[str, Tensor]:

@@ -30,5 +30,6 @@ class Stage(Plugin, ABC):
         """Epochs that `run` will train: the unit in which rungs are placed."""
         return 0
 
-    def needs_teacher(self) -> bool:
-        return False
+    def teachers(self) -> tuple[str, ...]:
+        """Names of those it learns from."""
+        return ()

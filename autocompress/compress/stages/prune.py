@@ -10,7 +10,7 @@ from autocompress.compress.model import Model
 from autocompress.compress.recalibrate import recalibrate
 from autocompress.compress.stages.base import Run, Stage
 from autocompress.compress.surgery import cut
-from autocompress.compress.train import fit
+from autocompress.compress.train import Plan, fit
 from autocompress.plugin import ranged
 
 
@@ -30,7 +30,7 @@ class Prune(Stage):
         model = cut(model, lab, self.ratio, self.by)
         recalibrate(model.net, lab)
         if self.recover:
-            model = yield from fit(model, lab, epochs=self.cost(lab), lr=self.lr, batch_size=self.batch_size)
+            model = yield from fit(model, lab, Plan(self.cost(lab), self.lr, self.batch_size))
         return model
 
     def cost(self, lab: Lab) -> int:

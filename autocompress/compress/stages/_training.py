@@ -1,0 +1,68 @@
+"""What all stages that train have in common: how to train, and from whom to learn."""
+
+from abc import ABC
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from autocompress.compress.distillers.base import Distiller
+from autocompress.compress.stages.base import Stage
+from autocompress.compress.train import Plan, Scope
+from autocompress.plugin import among, ranged
+
+
+class Training(Stage, ABC):
+    """`method` and `hint` are optional: a method that works on answers, and one that works on features."""
+
+    lr: Annotated[float, Field(gt=0)] = ranged(0.1, 0.01, 0.5, log=True)
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    accumulate: Annotated[int, Field(ge=1)] = 1  # batches per step of the optimizer
+    optimizer: Literal["sgd", "adamw"] = among("sgd", "sgd", "adamw")  # Nesterov; adamw wants a tenth of its lr
+    pace: Literal["cosine", "one_cycle", "constant"] = among("cosine", "cosine", "one_cycle")  # of the learning rate
+    warmup: Annotated[float, Field(ge=0, le=0.3)] = 0.1  # share of the steps
+    weight_decay: Annotated[float, Field(ge=0)] = ranged(5e-4, 1e-5, 1e-2, log=True)
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = ranged(0.0, 0.0, 0.2)  # of the labels
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # how much of the average of weights stays at each step; 0: none
+
+    def plan(
+        self, epochs: int, teacher: str = "teacher", views: int | None = None, scope: Scope = "all"
+    ) -> Plan:
+        return Plan(
+            epochs=epochs,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            accumulate=self.accumulate,
+            optimizer=self.optimizer,
+            pace=self.pace,
+            warmup=self.warmup,
+            weight_decay=self.weight_decay,
+            smoothing=self.smoothing,
+            ema=self.ema,
+            teacher=teacher,
+            views=views,
+            scope=scope,
+        )
+
+
+class Taught(Training, ABC):
+    """Training that may have a teacher: by `method`, by `hint`, by both or by none."""
+
+    hint: Distiller | None = None  # a second method, that works on features
+    teacher: str = "teacher"  # one of the study's
+    views: Annotated[int, Field(ge=1)] | None = None  # examples look the same again after so many epochs
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "Taught":
+        if self.hint is not None and self.hint.works_on != "features":
+            raise ValueError("hint: wants a method that works on features, such as fitnet; write the other as method")
+        if len(self.methods()) == 2 and self.methods()[0].works_on != "answers":
+            raise ValueError("hint: goes with a method that works on answers, such as logit")
+        return self
+
+    def methods(self) -> tuple[Distiller, ...]:
+        """In the order in which they are weighed: the hint speaks last."""
+        main: Distiller | None = getattr(self, "method", None)
+        return tuple(one for one in (main, self.hint) if one is not None)
+
+    def teachers(self) -> tuple[str, ...]:
+        return (self.teacher,) if any(one.needs.anybody for one in self.methods()) else ()

@@ -1,0 +1,45 @@
+"""Where a candidate begins: a network that was just built, the teacher itself, or a model somebody kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+from autocompress.compress.manifest import load, read
+from autocompress.compress.model import Model
+from autocompress.compress.students.base import Student
+from autocompress.plugin import find, make
+
+Tree = dict[str, Any]
+
+
+def started(
+    student: Tree, inputs: tuple[int, int, int], classes: int, seed: int, teacher: Callable[[], Model] | None = None
+) -> Model:
+    """The model before its first stage."""
+    family = make(Student, student)
+    if family.of_teacher:
+        assert teacher is not None, "the student is the teacher; the study has none"
+        return teacher().copy()
+    if family.folder is None:
+        return Model.fresh(student, inputs, classes, seed, pretrain=True)
+    model = load(family.folder)
+    if (model.inputs, model.classes) != (inputs, classes):
+        found, wanted = _said(model.inputs, model.classes), _said(inputs, classes)
+        raise ValueError(f"{family.folder}: a model of {found}, but the data has {wanted}")
+    return model
+
+
+def fitted(student: Tree, round_to: int) -> Tree:
+    """A family that can keep its widths to multiples keeps to the device's, unless the recipe says otherwise."""
+    takes = "round_to" in find(Student, student["use"]).model_fields
+    return {**student, "round_to": round_to} if takes and "round_to" not in student else student
+
+
+def origin(student: Tree) -> str:
+    """What tells its first weights from others, beside its settings and the seed."""
+    family = make(Student, student)
+    return family.pretrained if family.folder is None else str(read(family.folder)["weights_sha256"])
+
+
+def _said(inputs: tuple[int, int, int], classes: int) -> str:
+    c, h, w = inputs
+    return f"{classes} classes of images of {h} x {w} x {c}"
