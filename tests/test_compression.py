@@ -223,3 +223,78 @@ def test_what_this_machine_cannot_answer_is_refused_before_anything_runs(change,
     spec = study(device=device, limits=device.limits)
     with pytest.raises(StudyError, match=text):
         refuse_what_cannot_be_measured(spec)
+
+
+def test_a_teacher_may_have_a_teacher_and_each_trial_says_whom_it_learns_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path / "home"))
+    assistant = {"student": {"use": "resnet", "width": 4, "depth": 8}, "stages": [{**LEARN, "epochs": 1}]}
+    bench = Bench(study(teachers={"assistant": assistant}), tmp_path / "study")
+    by_main, by_assistant = (
+        events(bench, job({**LEARN, "teacher": name}))[-1].outcome for name in ("teacher", "assistant")
+    )
+    assert by_main.artifacts["weights"] != by_assistant.artifacts["weights"]
+    other = Bench(study(teachers={"assistant": {**assistant, "stages": [LEARN]}}), tmp_path / "other")
+    again = [events(other, job({**LEARN, "teacher": name}))[-1].outcome.cached for name in ("teacher", "assistant")]
+    assert again == [1, 0]  # another assistant is other work; the main teacher is not
+    unknown = {**LEARN, "teacher": "nobody"}
+    with pytest.raises(ValueError, match="the study has no teacher called 'nobody'"):
+        events(bench, job(unknown))
+
+
+def test_the_teacher_itself_can_be_compressed(bench):
+    bench._reference.parent.mkdir()
+    baseline = events(bench, Job(BASELINE, Recipe.of(bench.spec.teacher)))[-1].outcome
+    plain, cut, int8 = (
+        events(bench, job(*stages, student={"use": "same"}))[-1].outcome for stages in ([], [CUT], [INT8])
+    )
+    assert plain.artifacts["model"] == baseline.artifacts["model"]
+    params, smaller = ({m.metric: m.value for m in o.measurements}["params"] for o in (plain, cut))
+    assert smaller < 0.4 * params
+    size, fewer = ({m.metric: m.value for m in o.measurements}["size"] for o in (plain, int8))
+    assert fewer < 0.5 * size
+
+
+def test_a_model_that_was_exported_can_teach_or_go_on(bench, tmp_path):
+    outcome = events(bench, job(LEARN))[-1].outcome
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for role, name in (("manifest", "manifest.json"), ("weights", "weights.safetensors")):
+        (folder / name).write_bytes(bench._artifacts.get(outcome.artifacts[role]))
+    saved = {"use": "saved", "model": str(folder)}
+    again = events(bench, job(student=saved))[-1].outcome
+    assert again.artifacts["model"] == outcome.artifacts["model"]
+    chained = Bench(study(teacher={"student": saved, "stages": []}), tmp_path / "chained")
+    taught = events(chained, job(LEARN))[-1].outcome
+    assert taught.artifacts["weights"] != outcome.artifacts["weights"]  # it learned from another teacher
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(ValueError, match="the file is damaged or of another model"):
+        events(Bench(chained.spec, tmp_path / "third"), job(student=saved))
+
+
+def test_a_stage_that_was_killed_goes_on_where_it_was(bench, tmp_path):
+    long = {**LEARN, "epochs": 4}
+    running = bench.work(job(long))
+    event = next(running)
+    while not (isinstance(event, Progress) and "epoch 3/4" in event.text):
+        event = running.send(True) if isinstance(event, Gated) else next(running)
+    running.close()  # as a kill would, after the third epoch was put aside
+    resumed = events(Bench(bench.spec, tmp_path / "again"), job(long))
+    assert [e.text.split(",")[0] for e in resumed if isinstance(e, Progress)][0] == "distill: epoch 4/4"
+    assert not any((bench._cache.folder / "begun").rglob("*.tensors"))
+    monolith = events(Bench(bench.spec, tmp_path / "whole"), job({**long, "views": 1}))[-1].outcome
+    assert resumed[-1].outcome.artifacts["weights"] == monolith.artifacts["weights"]
+
+
+def test_augmentation_is_part_of_the_work(bench, tmp_path):
+    events(bench, job(LEARN))
+    other = Bench(study(augment=({"use": "crop", "pad": 1},)), tmp_path / "other")
+    outcome = events(other, job(LEARN))[-1].outcome
+    assert outcome.cached == 0
+
+
+def test_widths_follow_the_device_where_a_family_can(bench):
+    small = {"use": "mobilenet_v2", "width": 0.3}
+    made = bench._begun(job(student=small))[0]
+    assert {conv.out_channels % 4 for conv in made.net.modules() if hasattr(conv, "out_channels")} == {0}
+    assert made.student["round_to"] == 4

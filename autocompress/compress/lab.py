@@ -1,7 +1,6 @@
 """What a stage may use: the examples on the compute device, the teachers, the seed, and what the device wants."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -81,10 +80,6 @@ class Lab:
         full, rest = divmod(len(self.examples), size)
         return full if whole else max(1, full + (rest > 1))
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """bfloat16 on a GPU, where it is twice as fast; plain float32 elsewhere."""
-        return torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
-
     @property
     def cuda(self) -> list[torch.device]:
         """The GPUs whose random state a stage may touch, as `torch.random.fork_rng` wants them."""
@@ -109,7 +104,7 @@ class Lab:
         """Share of the validation split that `net` gets right, as a torch model: for rungs, never for a front."""
         training = net.training
         net.eval()
-        with torch.inference_mode(), self.autocast():
+        with torch.inference_mode():
             shown = (self.examples.normalised(x.to(self.device)) for x in read(self.data.val.x, BATCH))
             predicted = torch.cat([net(x).argmax(1).cpu() for x in shown])
         net.train(training)
@@ -117,6 +112,5 @@ class Lab:
 
     def _asked(self, teacher: Teacher, view: int) -> Tensor:
         everything = torch.split(torch.arange(len(self.examples)), BATCH)
-        with torch.no_grad(), self.autocast():
-            batches = self.examples.batches(everything, self.seed, view)
-            return torch.cat([teacher(batch.x).float() for batch in batches])
+        batches = self.examples.batches(everything, self.seed, view)
+        return torch.cat([teacher(batch.x) for batch in batches])

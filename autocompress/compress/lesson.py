@@ -12,6 +12,7 @@ from autocompress.compress.distillers.base import Distiller, Needs, Shapes, Step
 from autocompress.compress.examples import Batch
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
+from autocompress.compress.precision import Precision
 from autocompress.compress.taps import Taps
 from autocompress.compress.teacher import Teacher, classifier
 from autocompress.errors import Failure
@@ -40,6 +41,7 @@ class Lesson:
         self.needs = needs
         self._distillers, self._net, self._lab = distillers, net, lab
         self._taught_by = teacher if needs.anybody else None
+        self._precision = Precision(net, model.inputs, lab.device)
         self._student = Taps(net, model.parts, needs)
         self._teacher = (
             Taps(self._taught_by.net, self._taught_by.parts, needs) if self._taught_by and needs.looks_inside else None
@@ -69,7 +71,7 @@ class Lesson:
 
     def loss(self, batch: Batch, view: int, epoch: int, epochs: int, smoothing: float) -> Tensor:
         """One forward pass of everybody who takes part."""
-        with self._lab.autocast():
+        with self._precision():
             logits = self._net(batch.x)
         logits = logits.float()
         wanted = batch.y if batch.mixed is None else batch.mixed
@@ -88,16 +90,15 @@ class Lesson:
         if self._taught_by and self.reads_kept_logits:
             taught = self._lab.kept_logits(self._taught_by, view)[batch.index]
         elif self._taught_by and (self.needs.teacher or self._teacher):
-            with torch.no_grad(), self._lab.autocast():
-                taught = self._taught_by(batch.x)
+            taught = self._taught_by(batch.x)
         peer = None
         if self.needs.peer:
-            with self._lab.autocast():
+            with self._precision():
                 peer = self.modules.get_submodule("peer")(batch.x)
             peer = peer.float()
         return Step(
             student=logits,
-            teacher=taught.float(),
+            teacher=taught,
             y=batch.y,
             index=batch.index,
             epoch=epoch,
@@ -121,7 +122,7 @@ class Lesson:
         teacher_features: tuple[Tensor, ...] = ()
         teacher_embedding: Tensor | None = None
         if self._taught_by and self._teacher:
-            with torch.no_grad(), self._teacher as teacher:
+            with self._teacher as teacher:
                 self._taught_by(x)
                 teacher_features, teacher_embedding = teacher.features, teacher.embedding
         return Shapes(

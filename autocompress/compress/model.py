@@ -31,7 +31,7 @@ class Model:
     def fresh(
         cls, student: dict[str, Any], inputs: tuple[int, int, int], classes: int, seed: int, *, pretrain: bool = False
     ) -> "Model":
-        """Random weights that depend on nothing but the seed; or, to `pretrain`, those from elsewhere if there are any."""
+        """Random weights that depend on nothing but the seed; or, to `pretrain`, those from elsewhere if there are."""
         family = make(Student, student)
         if min(inputs[1:]) < family.least_side:
             name = student["use"]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from autocompress.compress.model import Model
+from autocompress.compress.precision import Precision
 from autocompress.compress.students.base import Parts, Scale
 from autocompress.data.base import Dataset
 
@@ -14,6 +15,7 @@ class Teacher:
     def __init__(self, model: Model, key: str, data: Dataset, device: torch.device) -> None:
         self.model, self.key = model, key
         self.net = model.copy().net.to(device).eval().requires_grad_(False)
+        self._precision = Precision(self.net, model.inputs, device)
         scale = model.scale
         same = scale is None or (scale.mean, scale.std) == (data.mean, data.std)
         self._change = None if scale is None or same else _change(data, scale, device)
@@ -26,8 +28,9 @@ class Teacher:
         if self._change is not None:
             times, plus = self._change
             x = x * times + plus
-        logits: Tensor = self.net(x)
-        return logits
+        with torch.no_grad(), self._precision():
+            logits: Tensor = self.net(x)
+        return logits.float()
 
 
 def classifier(teacher: Teacher) -> nn.Module:
