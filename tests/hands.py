@@ -1,5 +1,6 @@
 """What the tests of the hands share: a few digits, small nets, and one of each plug-in of a kind."""
 
+import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -11,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from autocompress.compress.distillers.base import Distiller, Needs, Shapes, Step
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.stages.base import Run
+from autocompress.compress.students.base import Student
 from autocompress.compress.teacher import Teacher
 from autocompress.compress.train import Plan
-from autocompress.data.base import Dataset, Split
+from autocompress.data.base import Data, Dataset, Split
 from autocompress.data.digits import Digits
 from autocompress.plugin import Plugin, find, make, names
 
@@ -27,22 +30,57 @@ torch.set_num_threads(1)
 
 SMALL = {"use": "cnn", "depth": 3, "width": 8}
 BIGGER = {"use": "resnet", "depth": 8, "width": 8}
-SHORTER = {"epochs": 1, "recover": 1, "ratio": 0.5}  # for any plug-in that has such settings
+SHORTER = {"epochs": 1, "recover": 1, "ratio": 0.5, "rounds": 1}  # for any plug-in that has such settings
+SMALLEST: dict[str, dict[str, Any]] = {  # of students that are made for photographs, or must be told something
+    "convnext": {"widths": [8, 16, 24, 32], "depths": [1, 1, 1, 1]},
+    "densenet": {"growth": 4},
+    "efficientnet": {"width": 0.25, "depth": 0.25},
+    "grafted": {"backbone": SMALL, "channels": 12},
+    "mobilenet_v2": {"width": 0.25},
+    "mobilenet_v3": {"width": 0.25},
+    "python": {"function": "hands:own"},
+    "regnet": {"size": "x_200mf", "width": 0.25},
+    "resnet": {"width": 8},
+    "saved": {"model": "nowhere"},
+    "shufflenet_v2": {"width": 0.25},
+    "squeezenet": {"width": 0.25, "dropout": 0.0},
+    "torchvision": {"name": "mobilenet_v3_small"},
+    "vgg": {"width": 8},
+    "vit": {"dim": 48, "depth": 2},
+    "wideresnet": {"depth": 10, "width": 1},
+}
 
 
 def settings(base: type[Plugin], **forced: Any) -> list[Any]:
     """Pytest parameters: `{use: name, ...}` of every plug-in of a kind, with every plug-in it must be given inside."""
     found = []
     for name in names(base):
-        for inner in _required(find(base, name)):
-            tree = {"use": name, **inner, **{k: v for k, v in forced.items() if k in find(base, name).model_fields}}
+        small = SMALLEST.get(name, {}) if base is Student else EXAMPLES.get(name, dict)() if base is Data else {}
+        for inner in _required(find(base, name), small):
+            given = {k: v for k, v in forced.items() if k in find(base, name).model_fields}
+            tree = {"use": name, **inner, **small, **given}
             label = "-".join([name, *(v["use"] for v in inner.values() if isinstance(v, dict))])
             found.append(pytest.param(tree, id=label))
     return found
 
 
-def _required(plugin: type[Plugin]) -> Iterator[dict[str, Any]]:
-    wanted = {name: f.annotation for name, f in plugin.model_fields.items() if f.is_required()}
+def students(*, cuttable: bool = False) -> list[Any]:
+    """Every student that builds a network; or only those of which channels can be cut."""
+    cases = []
+    for case in settings(Student):
+        student = make(Student, case.values[0])
+        reasons = [
+            "the teacher's own network" if student.of_teacher else "",
+            "loaded, not built" if student.folder else "",
+            student.uncut if cuttable else "",
+        ]
+        skip = [pytest.mark.skip(reason=reason) for reason in reasons if reason]
+        cases.append(pytest.param(*case.values, id=case.id, marks=skip))
+    return cases
+
+
+def _required(plugin: type[Plugin], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    wanted = {name: f.annotation for name, f in plugin.model_fields.items() if f.is_required() and name not in given}
     options = [_options(name, kind) for name, kind in wanted.items()]
     for values in product(*options):
         yield dict(zip(wanted, values, strict=True))
@@ -51,8 +89,18 @@ def _required(plugin: type[Plugin]) -> Iterator[dict[str, Any]]:
 def _options(name: str, kind: Any) -> list[Any]:
     if isinstance(kind, type) and issubclass(kind, Plugin):
         return [parameter.values[0] for parameter in settings(kind)]
-    assert (name, kind) == ("path", str), f"tests/hands.py knows no example of the setting {name}: {kind}"
-    return [str(npz())]
+    raise AssertionError(f"tests/hands.py knows no example of the setting {name}: {kind}")
+
+
+def own(inputs: tuple[int, int, int], classes: int, width: int = 8) -> nn.Module:
+    """A network as people write it, for the student `python`."""
+    return nn.Sequential(
+        nn.Sequential(nn.Conv2d(inputs[0], width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU()),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(2 * width, classes),
+    )
 
 
 @cache
@@ -77,6 +125,48 @@ def npz() -> Path:
     file = Path(tempfile.mkdtemp(prefix="autocompress-test-")) / "some.npz"
     np.savez(file, x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
     return file
+
+
+def arrays() -> dict[str, np.ndarray]:
+    """The same, as people return it to the data source `python`."""
+    return dict(np.load(npz()))
+
+
+@cache
+def photos() -> Path:
+    """Photographs on disk, of many sizes, in folders."""
+    random = np.random.default_rng(0)
+    folder = Path(tempfile.mkdtemp(prefix="autocompress-test-"))
+    for place in range(36):
+        pixels = random.integers(0, 256, (*random.integers(8, 30, 2), 3), dtype=np.uint8)
+        file = folder / ("test" if place < 12 else "train") / "abc"[place % 3] / f"{place}.{('png', 'jpg')[place % 2]}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(file)
+    return folder
+
+
+@cache
+def mnist() -> Path:
+    """Where torchvision would look for MNIST, with a few random images in its files."""
+    random = np.random.default_rng(0)
+    root = Path(tempfile.mkdtemp(prefix="autocompress-test-"))
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for which, many in (("train", 60), ("t10k", 20)):
+        images = random.integers(0, 256, (many, 28, 28), dtype=np.uint8)
+        labels = (np.arange(many) % 10).astype(np.uint8)
+        for name, array in ((f"{which}-images-idx3-ubyte", images), (f"{which}-labels-idx1-ubyte", labels)):
+            head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+            (folder / name).write_bytes(head + array.tobytes())
+    return root
+
+
+EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {  # of data sources that must be told where the data is
+    "folder": lambda: {"path": str(photos()), "side": 12},
+    "npz": lambda: {"path": str(npz())},
+    "python": lambda: {"function": "hands:arrays"},
+    "torchvision": lambda: {"name": "mnist", "root": str(mnist()), "download": False},
+}
 
 
 def fresh(student: Mapping[str, Any] = SMALL, seed: int = 0, inputs: tuple[int, int, int] = (1, 8, 8)) -> Model:

@@ -10,6 +10,8 @@ import typer
 from autocompress.cli.launch import Json
 from autocompress.cli.out import CONFIGURATION, UNEXPECTED, data, document, people
 
+STUDY = "autocompress.study/v1"
+
 devices = typer.Typer(help="Constraint files: where a model must fit.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -36,8 +38,12 @@ def init(
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Studies, spaces and devices.")],
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
+    quick: Annotated[bool, typer.Option("--quick", help="Read the files only; do not try their students.")] = False,
 ) -> None:
-    """Find every mistake in study, space and device files, with its place and what would be right."""
+    """Find every mistake in study, space and device files, with its place and what would be right.
+
+    Of a study without mistakes every student is built, cut, trained on a few images and exported, in seconds.
+    """
     from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, render
     from autocompress.config.load import check as checked
 
@@ -45,6 +51,7 @@ def check(
     if known is None:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
     found: list[Diagnostic] = []
+    hopeless = False
     for file in files:
         try:
             schema = checked(file)
@@ -53,10 +60,34 @@ def check(
         else:
             if form == "text":
                 people().print(f"{file}: ok ({schema})", markup=False, highlight=False, soft_wrap=True)
+            if form == "text" and schema == STUDY and not quick:
+                hopeless |= _tried(file)
     if found or form == "json":
         data(render(sorted(set(found)), known, tty=sys.stdout.isatty()))
-    if found:
+    if found or hopeless:
         sys.exit(CONFIGURATION)
+
+
+def _tried(file: str) -> bool:
+    """Say what each student of a study can do. True if some cannot be a candidate at all."""
+    from autocompress.config.load import load_study
+    from autocompress.study.probe import probed
+
+    spec, hopeless = load_study(file), False
+    if spec.device is None:
+        return False
+    for probe in probed(spec):
+        data(f"{'BAD ' if probe.hopeless else 'ok  '} {probe.student}: {probe.size or probe.refused[0].why}")
+        if probe.size:
+            data(f"       cut: {probe.cuts}")
+            for text in probe.kept:
+                data(f"            whole: {text}")
+            data(f"       export: {probe.exports}")
+        for refused in probe.refused if probe.size else ():
+            how = "every candidate needs it" if refused.always else "such candidates will fail, others not"
+            data(f"       refused: {refused.stage}: {refused.why} ({how})")
+        hopeless |= probe.hopeless
+    return hopeless
 
 
 def plugins(json: Json = False) -> None:

@@ -12,15 +12,20 @@ Tree = dict[str, Any]
 
 
 def started(
-    student: Tree, inputs: tuple[int, int, int], classes: int, seed: int, teacher: Callable[[], Model] | None = None
+    student: Tree,
+    inputs: tuple[int, int, int],
+    classes: int,
+    seed: int,
+    teacher: Callable[[], Model],
+    *,
+    pretrain: bool = True,
 ) -> Model:
     """The model before its first stage."""
     family = make(Student, student)
     if family.of_teacher:
-        assert teacher is not None, "the student is the teacher; the study has none"
         return teacher().copy()
     if family.folder is None:
-        return Model.fresh(student, inputs, classes, seed, pretrain=True)
+        return Model.fresh(student, inputs, classes, seed, pretrain=pretrain)
     model = load(family.folder)
     if (model.inputs, model.classes) != (inputs, classes):
         found, wanted = _said(model.inputs, model.classes), _said(inputs, classes)

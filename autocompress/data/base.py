@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of every pixel and label, in order (of albums: of what they say of themselves). Equal data, equal digest."""
+        """SHA-256 of every pixel and label, in order; an album speaks for its pixels. Equal data, equal digest."""
         h = hashlib.sha256()
         for split in (self.train, self.val, self.test):
             h.update(str(split.x.shape).encode())
@@ -89,7 +89,9 @@ class Dataset:
 
 
 class Data(Plugin, ABC):
-    """Load a data set as uint8 images in memory, split reproducibly."""
+    """Load a data set as uint8 images, split reproducibly."""
+
+    runs_code: ClassVar[bool] = False  # of the user's: nothing that a stranger may ask for
 
     @abstractmethod
     def load(self) -> Dataset: ...

@@ -190,10 +190,14 @@ def exported(model: Model, folder: Path, data: Dataset) -> Path:
         return file
     whole = folder / "float.onnx"
     to_onnx(model.net, model.inputs, whole)
-    quantizer = make(Quantizer, model.quantizer)
+    convert(make(Quantizer, model.quantizer), whole, file, data)
+    return file
+
+
+def convert(quantizer: Quantizer, whole: Path, file: Path, data: Dataset) -> None:
+    """From the exported file in 32 bits to one in fewer."""
     quantizer.convert(whole, file, _calibration(data, quantizer.calibration_examples))
     slim(file)
-    return file
 
 
 def _calibration(data: Dataset, examples: int) -> Iterator[NDArray[np.float32]]:

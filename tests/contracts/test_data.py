@@ -1,12 +1,17 @@
 """Every data source: three apart splits of uint8 images, the same each time; and what a wrong file is answered."""
 
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hands import made, npz, settings
 
-from autocompress.data.base import Data, Dataset
+from autocompress.data.base import Album, Data, Dataset
 from autocompress.data.digits import Digits
 from autocompress.data.npz import Npz
+from autocompress.plugin import find, names
 
 every = pytest.mark.parametrize("data", settings(Data))
 
@@ -15,8 +20,11 @@ every = pytest.mark.parametrize("data", settings(Data))
 def test_three_splits_of_what_a_model_takes(data):
     found = made(Data, data).load()
     for split in (found.train, found.val, found.test):
-        assert split.x.dtype == np.uint8
-        assert split.x.shape[1:] == found.inputs
+        assert isinstance(split.x, np.ndarray | Album)
+        whole = split.x[:]
+        assert whole.dtype == np.uint8
+        assert whole.flags.c_contiguous
+        assert whole.shape == split.x.shape == (len(split), *found.inputs)
         assert split.y.dtype == np.int64
         assert len(split.x) == len(split.y) > 0
         assert 0 <= split.y.min() <= split.y.max() < len(found.classes)
@@ -24,20 +32,66 @@ def test_three_splits_of_what_a_model_takes(data):
 
 
 @every
-def test_the_same_each_time(data):
-    assert made(Data, data).load().digest == made(Data, data).load().digest
+def test_no_image_is_in_two_splits(data):
+    found = made(Data, data).load()
+    train, val, test = ({x.tobytes() for x in split.x[:]} for split in (found.train, found.val, found.test))
+    assert len(train | val | test) == len(train) + len(val) + len(test)
+
+
+@every
+def test_images_are_had_in_any_order(data):
+    x = made(Data, data).load().train.x
+    whole = x[:]
+    places = np.array([5, 0, len(x) - 1, 5])
+    np.testing.assert_array_equal(x[places], whole[places])
+    np.testing.assert_array_equal(x[2:6], whole[2:6])
+    assert x[np.array([], dtype=np.intp)].shape == (0, *whole.shape[1:])
+
+
+@every
+def test_the_same_each_time_and_in_another_process(data):
+    one, other = made(Data, data).load(), made(Data, data).load()
+    assert one.digest == other.digest
+    np.testing.assert_array_equal(one.train.x[:], other.train.x[:])
+    travelled = pickle.loads(pickle.dumps(one))
+    assert travelled.digest == one.digest
+    np.testing.assert_array_equal(travelled.val.x[:], one.val.x[:])
+
+
+@every
+def test_another_seed_cuts_another_validation_split(data):
+    one, other = (made(Data, data | {"split_seed": seed}).load() for seed in (0, 1))
+    assert one.digest != other.digest
+    assert sorted(images(one)) == sorted(images(other))
 
 
 @every
 def test_prepared_training_images_are_centred(data):
     found = made(Data, data).load()
-    x = found.prepared(found.train.x)
+    x = found.prepared(found.train.x[:])
     np.testing.assert_allclose(x.mean((0, 2, 3)), 0, atol=1e-4)
     np.testing.assert_allclose(x.std((0, 2, 3)), 1, atol=1e-4)
 
 
 def images(found: Dataset) -> list[bytes]:
-    return [x.tobytes() for split in (found.train, found.val, found.test) for x in split.x]
+    return [x.tobytes() for split in (found.train, found.val, found.test) for x in split.x[:]]
+
+
+def test_only_python_runs_code_of_the_users():
+    assert [name for name in names(Data) if find(Data, name).runs_code] == ["python"]
+
+
+def test_naming_a_source_imports_nothing_heavy():
+    modules = ", ".join(names(Data).values())
+    code = f"import sys, {modules}; print(sorted({{'torch', 'torchvision', 'sklearn', 'PIL'}} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout == "[]\n"
+
+
+def test_digests_stay_what_they_were():
+    """They are in the keys of what studies have kept."""
+    assert Digits().load().digest == "6a457c1465a8de8b44dd9527c84869edbff9b8d86102d33a83b9211104178e81"
+    assert Npz(path=str(npz())).load().digest == "0b39fe947567ea59a015dd38da5f0f73788e7229cdf18ceb7cd048f566c75c97"
 
 
 def test_digits_split_is_whole_stratified_and_seeded():

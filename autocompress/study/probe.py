@@ -1,0 +1,232 @@
+"""Will it work? Every student of a space meets every stage, on a handful of images, before a study spends an hour."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autocompress.compress.dissector import SHARED
+from autocompress.compress.lab import Lab
+from autocompress.compress.model import Model
+from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.stages._training import Taught
+from autocompress.compress.stages.base import Stage
+from autocompress.compress.start import fitted, started
+from autocompress.compress.teacher import Teacher
+from autocompress.data.base import Data, Dataset, Split
+from autocompress.errors import Failure
+from autocompress.measure.counted import counted
+from autocompress.measure.export import to_onnx
+from autocompress.plugin import make
+from autocompress.study.compression import MAIN, convert
+from autocompress.study.evaluate import diagnosed
+from autocompress.values.device import Device
+from autocompress.values.metric import show
+from autocompress.values.recipe import Recipe
+from autocompress.values.space import Choice, Float, Hole, Int, Order, Tree, Value, fill, holes, parse
+from autocompress.values.study import StudySpec
+
+FEW = 16  # images; a method that wants whole batches gets one
+FILE = "model.onnx"
+EPOCH = 1e-9  # a fidelity at which every training takes one epoch
+
+
+@dataclass(frozen=True)
+class Refused:
+    stage: str
+    why: str
+    always: bool  # no candidate with this student can do without the stage
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one student can do."""
+
+    student: str
+    size: str  # parameters and MACs; empty if it cannot be built
+    cuts: str  # how many groups of channels can be cut, or why none
+    kept: tuple[str, ...]  # layers that keep their channels, and why
+    exports: str  # how large the file is, or why there is none
+    refused: tuple[Refused, ...]
+    seconds: float
+
+    @property
+    def hopeless(self) -> bool:
+        """Every candidate with this student will fail."""
+        return not self.size or any(refused.always for refused in self.refused)
+
+
+def probed(spec: StudySpec) -> Iterator[Probe]:
+    """Student by student. Nothing is kept, nothing is downloaded but the data."""
+    whole = make(Data, spec.data).load()
+    stages = [(tree, always) for slot in _slots(spec.space) for tree, always in _stages(slot)]
+    made = [make(Stage, tree) for tree, _ in stages]
+    data = _some(
+        whole, max([FEW, *(stage.batch_size for stage in made if isinstance(stage, Taught) and _whole(stage))])
+    )
+    for student in options(spec.space["student"]):
+        yield _probe(spec, data, student, stages)
+
+
+def _probe(spec: StudySpec, data: Dataset, student: Tree, stages: list[tuple[Tree, bool]]) -> Probe:
+    began, line = time.monotonic(), Recipe.of({"student": student, "stages": []}).line
+    teachers = _untrained(spec, data)
+    try:
+        model = _begun(spec, data, student, lambda: teachers(MAIN).model)
+        params, macs, _ = counted(model.net, model.inputs)
+    except Exception as error:
+        return Probe(line, "", "", (), "", (Refused("", _why(error), True),), time.monotonic() - began)
+    lab = Lab(data, teachers=teachers, fidelity=EPOCH, round_to=_device(spec).round_to)
+    size = f"{show('params', params.value)} parameters, {show('macs', macs.value)} MACs"
+    cuts, kept = _cuts(model)
+    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+        exports = _exports(model, Path(folder) / FILE)
+        tried = (_tried(model, lab, tree, always, Path(folder)) for tree, always in stages)
+        refused = tuple(one for one in tried if one is not None)
+    return Probe(line, size, cuts, kept, exports, refused, time.monotonic() - began)
+
+
+def _tried(model: Model, lab: Lab, tree: Tree, always: bool, folder: Path) -> Refused | None:
+    """One stage on a student that has learned nothing: it shall work, not be good."""
+    phrase = Recipe.of({"student": None, "stages": [tree]}).line.partition(" → ")[2]
+    try:
+        stage = make(Stage, tree)
+        stage.shape(model, lab)
+        running = stage.run(model, lab)
+        while True:
+            next(running)
+    except StopIteration as end:
+        left: Model = end.value
+        return _quantized(left, lab.data, folder, phrase, always) if left.quantizer else None
+    except Exception as error:
+        if isinstance(error, Failure) and error.code in ("nan_loss", "no_effect"):
+            return None  # of this ratio, of this rate: another may do
+        return Refused(phrase, _why(error), always)
+
+
+def _quantized(model: Model, data: Dataset, folder: Path, phrase: str, always: bool) -> Refused | None:
+    assert model.quantizer is not None
+    if not (folder / FILE).exists():
+        return None  # that it cannot be exported is said already
+    try:
+        convert(make(Quantizer, model.quantizer), folder / FILE, folder / "short.onnx", data)
+    except Exception as error:
+        return Refused(phrase, _why(error), always)
+    return None
+
+
+def _cuts(model: Model) -> tuple[str, tuple[str, ...]]:
+    try:
+        anatomy = SHARED.anatomy(model)
+    except Exception as error:
+        return _why(error), ()
+    many = len(anatomy.groups)
+    left = {name: why for name, why in anatomy.left.items() if name != model.parts.head}
+    reasons = {why: [name for name, w in left.items() if w == why] for why in dict.fromkeys(left.values())}
+    kept = tuple(f"{_few(names)}: {why}" for why, names in reasons.items())
+    return f"{many} group{'s' if many != 1 else ''} of channels can be cut", kept
+
+
+def _exports(model: Model, file: Path) -> str:
+    try:
+        to_onnx(model.net, model.inputs, file)
+    except Exception as error:
+        return _why(error)
+    return f"{file.stat().st_size / 1000:,.0f} kB"
+
+
+def _begun(spec: StudySpec, data: Dataset, student: Tree, teacher: Callable[[], Model]) -> Model:
+    tree = fitted(student, _device(spec).round_to)
+    return started(tree, data.inputs, len(data.classes), spec.seed, teacher, pretrain=False)
+
+
+def _untrained(spec: StudySpec, data: Dataset) -> Callable[[str], Teacher]:
+    """Teachers of the right build that know nothing: what matters here is whether things fit together."""
+    trees = {MAIN: spec.teacher, **spec.teachers}
+
+    def nobody() -> Model:
+        raise ValueError("the study has no teacher")
+
+    @cache
+    def teacher(name: str) -> Teacher:
+        if not trees.get(name):
+            nobody()
+        lab = Lab(data)
+        return Teacher(_begun(spec, data, trees[name]["student"], nobody), name, data, lab.device)
+
+    return teacher
+
+
+def _device(spec: StudySpec) -> Device:
+    assert spec.device is not None, "a compression study has a device"
+    return spec.device
+
+
+def _some(data: Dataset, many: int) -> Dataset:
+    def few(split: Split) -> Split:
+        return Split(split.x[:many], split.y[:many])
+
+    return replace(data, train=few(data.train), val=few(data.val), test=few(data.val))
+
+
+def _whole(stage: Taught) -> bool:
+    return any(method.needs.whole_batches for method in stage.methods())
+
+
+def _why(error: Exception) -> str:
+    code, text = diagnosed(error)
+    last = text.strip().splitlines()[-1] if code == "unexpected" else text.strip().partition("\n")[0]
+    return last or code
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+# --- what there is to try ---
+
+
+def options(tree: Tree) -> list[Tree]:
+    """Every option of every choice of plug-ins once; the first of other choices, the middle of ranges."""
+    choices = [(at, hole) for at, hole in holes(tree) if isinstance(hole, Choice) and not _of_numbers(hole)]
+    targets = [f"{at}={label}" for at, hole in choices for label in hole.labels]
+    found = {repr(filled): filled for target in [*targets, ""] for filled in [fill(tree, _towards(target))]}
+    return list(found.values())
+
+
+def _of_numbers(hole: Choice) -> bool:
+    """Sizes differ in degree, plug-ins in kind."""
+    return all(label.replace(".", "", 1).isdigit() for label in hole.labels)
+
+
+def _towards(target: str) -> Callable[[str, Hole], Value]:
+    def pick(at: str, hole: Hole) -> Value:
+        match hole:
+            case Choice(labels):
+                here = (label for label in labels if f"{target}.".startswith((f"{at}={label}.", f"{at}={label}=")))
+                return next(here, labels[0])
+            case Order():
+                return hole.labels[0]
+            case Int(low, high, step):
+                return low + step * ((high - low) // step // 2)
+            case Float(low, high, step, log):
+                return (low * high) ** 0.5 if log else low + (high - low) / 2 if step is None else low
+
+    return pick
+
+
+def _slots(space: Tree) -> Iterator[Tree]:
+    """Every place in the list of stages, whatever order it may stand in."""
+    for item in space.get("stages", []):
+        yield from item["order"] if isinstance(parse(item), Order) else [item]
+
+
+def _stages(slot: Tree) -> Iterator[tuple[Any, bool]]:
+    """What may stand there, and whether nothing else may."""
+    found = options(slot)
+    for tree in found:
+        if tree not in (None, "none"):
+            yield tree, len(found) == 1
