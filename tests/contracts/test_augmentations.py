@@ -171,7 +171,7 @@ def test_zoom_shows_a_part_stretched():
     middle = found[:, 0, :, 31:33].mean((1, 2)) / step
     least, most = 31.5 - 32 * (1 - across), 31.5 + 32 * (1 - across)
     assert ((middle > least - 0.1) & (middle < most + 0.1)).all()  # inside the image
-    assert ((middle - least) / (most - least))[across < 0.9].mean() == pytest.approx(0.5, abs=0.02)  # anywhere in it
+    assert ((middle - least) / (most - least))[across < 0.9].mean() == pytest.approx(0.5, abs=0.03)  # anywhere in it
 
 
 def test_zoom_lets_no_black_in_at_the_edges():
@@ -209,7 +209,7 @@ def test_colour_changes_one_thing_by_its_strength(setting):
     torch.testing.assert_close(found, rest + factor[:, None, None, None] * away, rtol=0, atol=0.5)
     assert factor.min() == pytest.approx(0.5, abs=0.01)
     assert factor.max() == pytest.approx(1.5, abs=0.01)
-    assert factor.mean() == pytest.approx(1, abs=0.02)
+    assert factor.mean() == pytest.approx(1, abs=0.03)
 
 
 def test_colour_does_its_three_one_after_the_other():
