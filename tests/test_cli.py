@@ -129,11 +129,26 @@ def test_a_mistake_in_a_file_is_exit_3_with_its_place(tmp_path):
     assert done.returncode == 3
     assert f"{file}:22:10: error[unknown-key]: budget.trails: unknown key" in done.stderr
     assert "did you mean 'trials'?" in done.stderr
-    checked = program("check", file, "quickstart", home=tmp_path)
+    checked = program("check", file, "quickstart", "--quick", home=tmp_path)
     assert checked.returncode == 3
     assert "quickstart: ok" in checked.stderr
     github = program("check", file, "--format", "github", home=tmp_path)
     assert github.stdout.startswith("::error file=")
+
+
+def test_check_tries_the_students_of_a_study(tmp_path):
+    file = tmp_path / "one.yaml"
+    student = "student: {use: shufflenet_v2, width: 0.25}"
+    prune = "stages: [{use: prune, by: magnitude}]"
+    start = STUDY.index("space:")
+    end = STUDY.index("device:")
+    file.write_text(f"{STUDY[:start]}space:\n  {student}\n  {prune}\n{STUDY[end:]}")
+    done = program("check", file, home=tmp_path)
+    assert done.returncode == 3, done.stderr
+    why = "its channels are shuffled, so none can go alone; make it narrower with `width`"
+    assert done.stdout.startswith("BAD  shufflenet_v2(width 0.25): ")
+    assert f"       cut: {why}\n" in done.stdout
+    assert f"       refused: prune(magnitude): {why} (every candidate needs it)\n" in done.stdout
 
 
 def test_a_changed_study_is_exit_5_and_as_forks_it(ran):
@@ -184,7 +199,7 @@ def test_init_writes_files_that_pass_the_check(tmp_path):
     assert done.returncode == 0
     yaml = [line for line in done.stdout.splitlines() if line.endswith(".yaml")]
     assert len(yaml) == 3
-    assert program("check", *yaml, home=tmp_path).returncode == 0
+    assert program("check", "--quick", *yaml, home=tmp_path).returncode == 0
     again = program("init", tmp_path / "mine", home=tmp_path)
     assert again.returncode == 3
     assert "--force overwrites" in again.stderr

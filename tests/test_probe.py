@@ -1,0 +1,89 @@
+"""What `check` finds out by trying: which students can be built, cut, taught and exported, and what they are refused."""
+
+import pytest
+from hands import SMALL
+from test_compression import INT8, LEARN, study
+
+from autocompress.study import probe
+from autocompress.study.probe import Probe, Refused, options, probed
+
+SHUFFLED = {"use": "shufflenet_v2", "width": 0.25}
+BARE = {"use": "squeezenet", "width": 0.25}  # no batch norms
+PRUNE = {"use": "prune", "by": {"choice": [{"use": "magnitude"}, {"use": "bn_scale"}]}, "ratio": {"float": [0.1, 0.9]}}
+SHUFFLES = "its channels are shuffled, so none can go alone; make it narrower with `width`"
+
+
+@pytest.fixture(autouse=True)
+def no_exports(monkeypatch):
+    """They take seconds each, and have a test of their own."""
+    monkeypatch.setattr(probe, "_exports", lambda model, file: "?")
+
+
+def tried(*stages, students=(SMALL,), **changes) -> list[Probe]:
+    space = {"student": {"choice": list(students)}, "stages": list(stages)}
+    return list(probed(study(space=space, **changes)))
+
+
+def test_a_student_that_cannot_be_cut_is_refused_by_name():
+    (fine, shuffled) = tried({"choice": [None, PRUNE]}, students=[SMALL, SHUFFLED])
+    assert (fine.refused, fine.hopeless, fine.cuts) == ((), False, "3 groups of channels can be cut")
+    assert shuffled.cuts == SHUFFLES
+    assert [(r.stage, r.why, r.always) for r in shuffled.refused] == [
+        ("prune(magnitude, ratio 0.5)", SHUFFLES, False),
+        ("prune(bn_scale, ratio 0.5)", SHUFFLES, False),
+    ]
+    assert not shuffled.hopeless  # it may go without pruning
+
+
+def test_where_every_candidate_would_have_to_it_is_hopeless():
+    always = {**PRUNE, "by": {"use": "bn_scale"}}
+    (bare,) = tried({"order": [LEARN, always]}, students=[BARE])
+    (refused,) = bare.refused
+    assert refused.always
+    assert refused.why == "there are no channels to cut that BnScale can judge; 25 groups were found"
+    assert bare.hopeless
+
+
+def test_methods_are_tried_with_an_untrained_teacher_and_without_any():
+    crd = {**LEARN, "method": {"use": "crd"}, "batch_size": 32}
+    (taught,) = tried(LEARN, crd)
+    assert taught.refused == ()
+    (alone,) = tried(LEARN, teacher=None)
+    assert [r.why for r in alone.refused] == ["ValueError: the study has no teacher"]
+    (itself,) = tried(LEARN, students=[{"use": "same"}])
+    assert not itself.hopeless
+
+
+def test_what_cannot_be_built_says_why():
+    (broken,) = tried(LEARN, students=[{"use": "python", "function": "hands:nobody"}])
+    assert broken.hopeless
+    assert broken.refused == (
+        Refused(
+            "",
+            "ValueError: function: hands:nobody failed with AttributeError: module 'hands' has no attribute 'nobody'",
+            True,
+        ),
+    )
+
+
+def test_exports_and_bits_are_tried_too(monkeypatch):
+    monkeypatch.undo()
+    (fine,) = tried(INT8)
+    assert fine.exports.endswith(" kB")
+    assert fine.refused == ()
+
+
+def test_every_kind_of_option_once_and_numbers_in_their_middle():
+    tree = {
+        "use": "prune",
+        "by": {"choice": [{"use": "magnitude", "p": {"choice": [1, 2]}}, {"use": "taylor"}]},
+        "ratio": {"float": [0.2, 0.6]},
+        "steps": {"int": [1, 4]},
+    }
+    found = options({"choice": [None, tree, {"use": "finetune", "lr": {"float": [0.01, 1.0], "log": True}}]})
+    assert found == [
+        None,
+        {"use": "prune", "by": {"use": "magnitude", "p": 1}, "ratio": 0.4, "steps": 2},
+        {"use": "finetune", "lr": 0.1},
+        {"use": "prune", "by": {"use": "taylor"}, "ratio": 0.4, "steps": 2},
+    ]
