@@ -4,16 +4,18 @@ import inspect
 
 import pytest
 import torch
-from hands import BIGGER, SMALL, finish, fresh, lab, made, same, sizes, state
+from hands import BIGGER, FAST, SMALL, finish, fresh, lab, made, same, sizes, state
 from torch import nn
 
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.importances.magnitude import Magnitude
 from autocompress.compress.importances.taylor import Taylor
 from autocompress.compress.model import Model
-from autocompress.compress.recalibrate import recalibrate
+from autocompress.compress.recalibrate import average, recalibrate
 from autocompress.compress.stages.base import Stage
-from autocompress.compress.surgery import cut, kept
+from autocompress.compress.surgery import cut
+from autocompress.compress.train import fit
+from autocompress.compress.widths import kept
 from autocompress.errors import Failure
 from autocompress.measure.counted import macs
 
@@ -69,9 +71,9 @@ def test_the_channels_of_the_highest_score_stay():
 class Norms(Importance):
     """For tests: what the batch norms let through."""
 
-    def score(self, slices, channels):
-        gammas = [part for part in slices if part.parameter.ndim == 1]
-        return sum((part.summed(part.parameter.detach().abs(), channels) for part in gammas), torch.zeros(channels))
+    def score(self, slices, channels, chance):
+        vectors = [part for part in slices if part.weights.ndim == 1]
+        return sum((part.summed(part.weights.abs(), channels) for part in vectors), torch.zeros(channels))
 
 
 def test_cutting_dead_channels_changes_no_answer():
@@ -115,7 +117,7 @@ def test_a_network_that_is_as_narrow_as_it_gets_stays():
 
 def test_scores_that_are_not_finite_are_a_failure():
     class Broken(Importance):
-        def score(self, slices, channels):
+        def score(self, slices, channels, chance):
             return torch.full((channels,), float("nan"))
 
     with pytest.raises(Failure, match="Broken gave scores that are not finite"):
@@ -138,10 +140,10 @@ def test_torch_prunings_shared_defaults_hold_nothing_of_ours():
             assert not any(isinstance(item, nn.Module) for item in held), parameter
 
 
-def test_recalibration_restores_the_averages_and_nothing_else():
+def test_averages_are_taken_anew_and_nothing_else():
     model, bench = fresh(BIGGER), lab()
     before = state(model)
-    recalibrate(model.net, bench)
+    average(model.net, [m for m in model.net.modules() if isinstance(m, nn.BatchNorm2d)], bench)
     changed = {n for n, v in state(model).items() if not torch.equal(v, before[n])}
     assert changed
     assert all("running" in n or "num_batches" in n for n in changed)
@@ -149,3 +151,21 @@ def test_recalibration_restores_the_averages_and_nothing_else():
     x = torch.cat([batch.x for batch in bench.batches(256, epoch=0)])
     torch.testing.assert_close(norm.running_mean, model.net.stem[0](x).mean((0, 2, 3)), atol=1e-5, rtol=1e-4)
     assert norm.momentum == 0.1
+    assert not any(module.training for module in model.net.modules())
+
+
+@pytest.mark.parametrize("shift", [5.0, 0.0])
+def test_new_averages_are_kept_if_validation_gains(shift):
+    model, bench = finish(fit(fresh(BIGGER), lab(), FAST)), lab()
+    average(model.net, [m for m in model.net.modules() if isinstance(m, nn.BatchNorm2d)], bench)
+    with torch.no_grad():
+        model.net.stem[1].running_mean += shift
+    before, right = state(model), bench.accuracy(model.net)
+    gained = recalibrate(model.net, bench)
+    assert gained == bool(shift)
+    assert gained == (not same(state(model), before))
+    assert bench.accuracy(model.net) >= right
+
+
+def test_a_network_without_batch_norms_needs_no_averages():
+    assert not recalibrate(nn.Linear(2, 2), lab())

@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from autocompress.cli import launch, look, prepare
+from autocompress.cli import analyse, launch, look, prepare
 from autocompress.cli.out import OK, exit_code, people, told
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(prepare.devices, name="devices")
+app.add_typer(analyse.analyse, name="analyse")
 
 
 def main() -> None:

@@ -12,10 +12,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
+from torch import nn
 
+from autocompress.compress.layers import reshape, sized, width
 from autocompress.compress.model import Model
 from autocompress.compress.students.base import Scale
 
@@ -34,7 +33,7 @@ def save(model: Model, folder: Path, *, mean: Sequence[float], std: Sequence[flo
         "student": model.student,
         "inputs": list(model.inputs),
         "classes": model.classes,
-        "widths": {name: list(_width(layer)) for name, layer in _layers(model.net)},
+        "widths": _widths(model.net),
         "quantizer": model.quantizer,
         "sparse": list(model.sparse),
         "normalise": {"mean": list(mean), "std": list(std)},
@@ -58,9 +57,10 @@ def load(folder: Path) -> Model:
     model = Model.fresh(manifest["student"], tuple(manifest["inputs"]), manifest["classes"], seed=0)
     try:
         state = tensors_of(weights)
-        for name, width in manifest["widths"].items():
-            _resize(model.net.get_submodule(name), width)
-        _fill(model.net, state)
+        reshape(model.net, {name: value.shape for name, value in state.items()})
+        model.net.load_state_dict(state, strict=True)  # nothing missing, nothing left over
+        if _widths(model.net) != manifest["widths"]:
+            raise KeyError("the widths in the manifest are others")
     except (SafetensorError, RuntimeError, AttributeError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"{folder}: the weights do not fit {manifest['student']}: {reason}") from error
@@ -92,39 +92,8 @@ def read(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _layers(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(name, m) for name, m in net.named_modules() if isinstance(m, _ConvNd | nn.Linear | _BatchNorm)]
-
-
-def _width(layer: nn.Module) -> tuple[int, int, int]:
-    """Channels in, channels out, groups."""
-    match layer:
-        case _ConvNd():
-            return layer.in_channels, layer.out_channels, layer.groups
-        case nn.Linear():
-            return layer.in_features, layer.out_features, 1
-        case _BatchNorm():
-            return layer.num_features, layer.num_features, 1
-    raise AssertionError(layer)
-
-
-def _resize(layer: nn.Module, width: Sequence[int]) -> None:
-    """What the layer says of itself; its tensors follow in `_fill`."""
-    match layer:
-        case _ConvNd():
-            layer.in_channels, layer.out_channels, layer.groups = width
-        case nn.Linear():
-            layer.in_features, layer.out_features = width[:2]
-        case _BatchNorm():
-            layer.num_features = width[0]
-
-
-def _fill(net: nn.Module, state: dict[str, Tensor]) -> None:
-    """Give each tensor the saved one's shape, then load strictly: nothing missing, nothing left over."""
-    for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
-        if name in state and state[name].shape != tensor.shape:
-            tensor.data = torch.empty_like(state[name])
-    net.load_state_dict(state, strict=True)
+def _widths(net: nn.Module) -> dict[str, list[int]]:
+    return {name: list(width(layer)) for name, layer in sized(net).items()}
 
 
 def _write(file: Path, content: bytes) -> None:

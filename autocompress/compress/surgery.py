@@ -1,73 +1,89 @@
-"""Cut channels out of a network for real: which belong together, how many stay, which go.
+"""Cut channels out of a network for real: which hang together, how many stay, which go, and whether it worked."""
 
-torch-pruning finds the groups (its dependency graph is the part that is sound); widths, scores and checks are ours.
-"""
-
-import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autocompress.compress.importances.base import Importance, Slice
+from autocompress.compress.anatomy import Group, remove, sizes
+from autocompress.compress.dissector import SHARED
+from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
+from autocompress.compress.scores import scores, slices
+from autocompress.compress.uses import uses
+from autocompress.compress.widths import Target, Widths, across, locally, reach
 from autocompress.errors import Failure
 
-GRADIENT_BATCHES = 4
-GRADIENT_BATCH = 128
-SOFTNESS = 4.0  # a trained net makes no mistake on its training examples; only softened do its answers have a gradient
-LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm)
+Scope = Literal["local", "global", "isomorphic"]
 
 
-class Group(NamedTuple):
-    """Channels that can only be cut together, wherever they come and go."""
+@dataclass(frozen=True)
+class Rules:
+    """Who loses: every group the same share (`local`), or the lowest scores first, across all groups (`global`) or
 
-    root: nn.Module
-    width: int
-    slices: list[Slice]
-
-
-def cut(model: Model, lab: Lab, ratio: float, importance: Importance | None = None) -> Model:
-    """A copy of `model` with about `ratio` of the channels of every group gone, but never the inputs nor the classes.
-
-    Widths depend on `ratio` and `lab.round_to` alone. Without an importance the first channels stay.
+    across those of the same build (`isomorphic`; Fang et al. 2024, arXiv 2407.04616). All scopes cost the same MACs.
     """
-    model = model.copy()
-    net = model.net
-    graph = _graph(model)
-    groups = list(_groups(graph, net.get_submodule(model.parts.head)))
-    before = weights(net)
-    if importance is not None and importance.gradients:
-        _gradients(net, lab)
-    plan = []
-    for group in groups:
-        scores = torch.arange(group.width, 0, -1.0) if importance is None else _scores(importance, group)
-        order = scores.argsort(descending=True, stable=True)
-        plan.append((group.root, sorted(order[kept(group.width, ratio, lab.round_to) :].tolist())))
-    net.zero_grad(set_to_none=True)
-    for root, gone in plan:
-        if gone:
-            graph.get_pruning_group(root, graph.get_pruner_of_module(root).prune_out_channels, gone).prune()
-    if any(gone for _, gone in plan):
-        _check(model, before)
-    elif ratio > 0 and any(g.width > lab.round_to for g in groups):
-        widths = sorted({g.width for g in groups})
-        raise Failure(
-            "no_effect",
-            f"ratio {ratio:g} cuts nothing: widths {widths} in steps of {lab.round_to} are too coarse for it",
-        )
-    return model
+
+    scope: Scope = "local"
+    most: float = 0.9  # share of any group that may go
+    ignore: tuple[str, ...] = ()  # patterns of names of layers that keep their channels
 
 
-def kept(width: int, ratio: float, step: int) -> int:
-    """How many of `width` channels stay: of `width` and the multiples of `step`, the nearest to what is asked."""
-    wanted = width * (1 - ratio)
-    options = [*range(step, width, step), width]
-    best: int = min(options, key=lambda option: (abs(option - wanted), -option))
-    return best
+def cut(
+    model: Model,
+    lab: Lab,
+    target: float | Target,
+    by: Importance | None = None,
+    rules: Rules = Rules(),
+    *,
+    scored: bool = True,
+) -> Model:
+    """A copy of `model` that has lost what `target` says (a number is a share of all channels), lowest scores first.
+
+    Where it is not `scored`, which costs no forward pass, the first channels of each group stay: as many as a local cut
+    leaves. One that would leave everything as it is, because steps are too coarse, is a Failure.
+    """
+    target = target if isinstance(target, Target) else Target(target)
+    smaller = trim(model, lab, target, by, rules, scored=scored)
+    groups = SHARED.anatomy(model).groups
+    coarse = any(group.width * group.each > lab.round_to for group in groups)
+    if target.share > 0 and coarse and weights(smaller.net) == weights(model.net):
+        widths = sorted({group.width * group.each for group in groups})
+        text = f"{target} cuts nothing: widths {widths} in steps of {lab.round_to} are too coarse for it"
+        raise Failure("no_effect", text)
+    return smaller
+
+
+def trim(
+    model: Model,
+    lab: Lab,
+    target: Target,
+    by: Importance | None,
+    rules: Rules,
+    *,
+    scored: bool = True,
+    whole: Model | None = None,
+) -> Model:
+    """As `cut`, and there may be nothing to do. The target is a share of the `whole` model, or of this one."""
+    anatomy = SHARED.anatomy(model)
+    smaller = model.copy()
+    groups = [group for group in anatomy.groups if _free(smaller.net, group, by, rules.ignore)]
+    if not groups:
+        judge = f" that {type(by).__name__} can judge" if by is not None else ""
+        raise Failure("unsupported", f"there are no channels to cut{judge}; {len(anatomy.groups)} groups were found")
+    known = scores(smaller.net, groups, by, lab) if by is not None and scored else None
+    widths = _widths(smaller.net, groups, known, target, rules, lab.round_to, whole or model)
+    keep = {group.root: _best(group, known, widths[group.root]) for group in groups}
+    before = weights(smaller.net)
+    remove(smaller.net, anatomy, keep)
+    SHARED.remember(smaller, anatomy.without(keep))
+    _check(smaller, before, any(widths[group.root] < group.width for group in groups))
+    return smaller
 
 
 def weights(net: nn.Module) -> int:
@@ -75,67 +91,70 @@ def weights(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters() if p.ndim > 1)
 
 
-def _graph(model: Model) -> Any:
-    """Who feeds whom, as torch-pruning sees it. Not its high-level pruners: their default arguments are shared."""
-    from torch_pruning import DependencyGraph  # 1 s of imports
+def _widths(
+    net: nn.Module,
+    groups: Sequence[Group],
+    known: Mapping[str, Tensor] | None,
+    target: Target,
+    rules: Rules,
+    round_to: int,
+    whole: Model,
+) -> Widths:
+    """Of each group, how many channels stay."""
+    had = {group.root: group.width for group in SHARED.anatomy(whole).groups}
 
-    model.net.requires_grad_(True)
-    graph = DependencyGraph()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        graph.build_dependency(model.net, model.example(), verbose=False)
-    if graph.unwrapped_parameters:
-        raise Failure("unsupported", "pruning cannot follow parameters outside of layers")
-    return graph
+    def local(ratio: float) -> dict[str, int]:
+        return locally(groups, had, min(ratio, rules.most), round_to)
 
-
-def _groups(graph: Any, head: nn.Module) -> Iterator[Group]:
-    for found in graph.get_all_groups(ignored_layers=[head]):
-        root = found[0].dep.target.module
-        yield Group(root, graph.get_out_channels(root), [s for item in found for s in _slices(graph, item)])
-
-
-def _slices(graph: Any, item: Any) -> Iterator[Slice]:
-    layer = item.dep.target.module
-    if not isinstance(layer, nn.Module) or not any(True for _ in layer.parameters()):
-        return
-    grouped = getattr(layer, "groups", 1) not in (1, getattr(layer, "out_channels", 1))
-    if not isinstance(layer, LAYERS) or grouped:
-        raise Failure("unsupported", f"pruning cannot cut {layer}")
-    makes = item.dep.handler == graph.get_pruner_of_module(layer).prune_out_channels
-    dim = 0 if makes else 1
-    weight, bias = layer.weight, layer.bias
-    assert isinstance(weight, nn.Parameter)
-    entries = weight.shape[dim]
-    channels = torch.full((entries,), -1)
-    channels[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
-    yield Slice(weight, dim, channels)
-    if makes and isinstance(bias, nn.Parameter):
-        yield Slice(bias, 0, channels)
+    if target.of == "channels" and (known is None or rules.scope == "local"):
+        return local(target.share)
+    cost = _cost(net, whole.inputs, groups, "params" if target.of == "params" else "macs")
+    if target.of == "channels":
+        wanted: float = cost(local(target.share))
+    else:
+        wanted = (1 - target.share) * _cost(whole.net, whole.inputs, (), target.of)({})
+    if known is None or rules.scope == "local":
+        return reach(wanted, cost, local)
+    pools = _pools(net, groups) if rules.scope == "isomorphic" else [groups]
+    return reach(wanted, cost, lambda ratio: across(pools, known, had, ratio, rules.most, round_to))
 
 
-def _scores(importance: Importance, group: Group) -> Tensor:
-    scores = importance.score(group.slices, group.width)
-    assert scores.shape == (group.width,), f"{type(importance).__name__} gave {tuple(scores.shape)} for {group.width}"
-    if not scores.isfinite().all():
-        raise Failure("unexpected", f"{type(importance).__name__} gave scores that are not finite")
-    return scores
+def _cost(net: nn.Module, inputs: tuple[int, int, int], groups: Sequence[Group], of: str) -> Callable[[Widths], int]:
+    """What the network costs when so many channels of each group stay."""
+    shapes = {name: p.shape for name, p in net.named_parameters()}
+    if of == "params":
+        return lambda widths: sum(sizes(groups, shapes, widths).values())
+    used = uses(net, inputs)
+    return lambda widths: used.macs(sizes(groups, shapes, widths))
 
 
-def _gradients(net: nn.Module, lab: Lab) -> None:
-    """Of the task's loss over a few training batches, the same for the same seed; batch norms stay as they are."""
-    net.to(lab.device).eval()
-    net.zero_grad(set_to_none=True)
-    for place, batch in enumerate(lab.batches(GRADIENT_BATCH, epoch=0)):
-        if place == GRADIENT_BATCHES:
-            break
-        F.cross_entropy(net(batch.x) / SOFTNESS, batch.y).backward()  # type: ignore[no-untyped-call]
-    net.to("cpu")
+def _pools(net: nn.Module, groups: Sequence[Group]) -> list[list[Group]]:
+    """Groups that run through the same kinds of layers in the same ways."""
+    pools: defaultdict[tuple[tuple[str, ...], ...], list[Group]] = defaultdict(list)
+    for group in groups:
+        places = [(*part.tensor.rpartition(".")[::2], part.role) for part in group.parts]
+        build = sorted((type(net.get_submodule(layer)).__name__, tensor, role) for layer, tensor, role in places)
+        pools[tuple(build)].append(group)
+    return list(pools.values())
 
 
-def _check(model: Model, before: int) -> None:
+def _best(group: Group, known: Mapping[str, Tensor] | None, many: int) -> list[int]:
+    """The channels of the highest scores, in their old order."""
+    if known is None:
+        return list(range(many))
+    return sorted(known[group.root].argsort(descending=True, stable=True)[:many].tolist())
+
+
+def _free(net: nn.Module, group: Group, by: Importance | None, ignore: Sequence[str]) -> bool:
+    """Whether channels of this group may go."""
+    if any(fnmatchcase(maker, pattern) for maker in group.makers() for pattern in ignore):
+        return False
+    return by is None or by.judges(slices(net, group, {}))
+
+
+def _check(model: Model, before: int, narrower: bool) -> None:
     """After a cut: fewer multiplications, a forward pass that works, all classes."""
-    if weights(model.net) >= before:
+    if narrower and weights(model.net) >= before:
         raise Failure("no_effect", "channels were cut, yet no weight went with them")
     with torch.inference_mode():
         logits = model.net.eval()(torch.ones(2, *model.inputs))

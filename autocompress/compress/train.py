@@ -74,7 +74,7 @@ class Run:
         self.lab, self.plan, self.part = lab, plan, part
         teacher = lab.teacher(plan.teacher) if any(d.needs.anybody for d in distillers) else None
         for distiller in distillers:
-            model = distiller.start(model, teacher.model if teacher else None)
+            model = distiller.start(model, teacher.model if teacher else None, lab.seed)
         self.model = model
         self.net: nn.Module = model.copy().net
         self.net.to(lab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

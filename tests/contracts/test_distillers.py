@@ -1,86 +1,203 @@
-"""Every distiller: finite, differentiable, for any width of student, and the teacher learns nothing."""
+"""Every distiller: finite, differentiable, for any pair of networks, repeatable, and the teacher learns nothing."""
 
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from hands import BIGGER, SMALL, Hints, finish, fresh, lab, made, same, settings, state
-from torch import nn
+from hands import (
+    BIGGER,
+    FAST,
+    SMALL,
+    UNTRAINED,
+    Hints,
+    digits,
+    finish,
+    fresh,
+    lab,
+    made,
+    same,
+    settings,
+    state,
+    teaching,
+)
+from torch import Tensor
 
 from autocompress.compress.distillers.base import Distiller, Step
+from autocompress.compress.lab import Lab
 from autocompress.compress.lesson import Lesson
+from autocompress.compress.model import Model
+from autocompress.compress.shelf import Shelf
+from autocompress.compress.stages.distill import Distill
 from autocompress.compress.surgery import cut
 from autocompress.compress.train import fit
+from autocompress.data.base import Dataset, Split
 
+TREES = [case.values[0] for case in settings(Distiller)]
 EVERY = [*settings(Distiller), pytest.param(Hints(), id="hints")]
 every = pytest.mark.parametrize("distiller", EVERY)
+OTHERS = [  # settings that change which branch is taken
+    {"use": "logit", "standardise": True},
+    {"use": "dkd", "standardise": True, "warmup": 0.0},
+    {"use": "fitnet", "alone": 0.5},
+    {"use": "fitnet", "from_end": 9},
+    {"use": "at", "power": 1, "stages": 1},
+    {"use": "simkd", "depthwise": True, "factor": 8},
+    {"use": "semckd", "stages": 9},
+]
+VARIED = [*settings(Distiller), *(pytest.param(tree, id="-".join(map(str, tree.values()))) for tree in OTHERS)]
+varied = pytest.mark.parametrize("distiller", VARIED)
 
 
-def one_batch(distiller: Distiller, model, bench, size: int = 8, scale: float = 1.0):
-    """Loss of a batch, whose backward pass has been done, and the bridge."""
-    net = model.net.eval()
-    batch = next(bench.batches(size, epoch=0))
+def small_lab(**changes: Any) -> Lab:
+    """Three batches an epoch."""
+    return Lab(digits(96), **{"teachers": teaching(UNTRAINED), **changes})
+
+
+def said(model: Model, by: float) -> Model:
+    """The same network with logits so many times as large."""
+    louder = model.copy()
+    head = louder.net.get_submodule(louder.parts.head)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.mul_(by)
+    return louder
+
+
+def one_batch(
+    distiller: Distiller, model: Model, bench: Lab, size: int = 8, training: bool = True
+) -> tuple[Tensor, Model, Lesson]:
+    """Loss of a batch, whose backward pass has been done."""
+    teacher = bench.teacher("it") if distiller.needs.anybody else None
+    model = distiller.start(model, teacher.model if teacher else None).copy()
+    net = model.net.train(training)
     net.zero_grad()
-    with Lesson(distiller, model, net, bench) as lesson:
-        logits = net(batch.x) * scale
-        loss = distiller.task_weight * F.cross_entropy(logits, batch.y) + lesson.loss(batch, logits, 0, 2)
-    loss.backward()
-    return loss, lesson.bridge
+    with Lesson([distiller], model, net, bench, teacher, size) as lesson:
+        lesson.modules.train(training)
+        loss = lesson.loss(next(bench.batches(size, epoch=0)), view=0, epoch=0, epochs=2, smoothing=0.0)
+        loss.backward()
+    return loss, model, lesson
 
 
-@every
-@pytest.mark.parametrize("scale", [1.0, 100.0])
-def test_finite_loss_and_gradients_that_reach_student_and_bridge(distiller, scale):
-    model = fresh()
-    loss, bridge = one_batch(made(Distiller, distiller), model, lab(), scale=scale)
+@varied
+@pytest.mark.parametrize("times", [1.0, 100.0])
+def test_finite_loss_and_gradients_that_reach_student_and_bridge(distiller, times):
+    bench = lab(teacher=said(fresh(BIGGER, seed=9), times))
+    loss, model, lesson = one_batch(made(Distiller, distiller), said(fresh(), times), bench)
     assert loss.isfinite()
-    for name, p in [*model.net.named_parameters(), *bridge.named_parameters()]:
-        assert p.grad is not None, name
-        assert p.grad.isfinite().all(), name
-    assert any(p.grad.abs().sum() > 0 for p in model.net.parameters())
+    for name, p in [*model.net.named_parameters(), *lesson.modules.named_parameters()]:
+        if p.requires_grad:
+            assert p.grad is not None, name
+            assert p.grad.isfinite().all(), name
+    assert all(p.grad.abs().sum() > 0 for p in lesson.modules.parameters())
+    assert sum(p.grad.abs().sum() for p in model.net.parameters() if p.grad is not None) > 0
 
 
 @every
 def test_the_teacher_learns_nothing(distiller):
     bench = lab()
-    before = state(bench.teacher)
-    finish(fit(fresh(), bench, made(Distiller, distiller), epochs=1, lr=0.1, batch_size=32))
-    assert same(before, state(bench.teacher))
-    assert all(p.grad is None for p in bench.teacher.net.parameters())
-    assert all(not m._forward_hooks for m in bench.teacher_net.modules())
+    teacher = bench.teacher("it").net
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    finish(fit(fresh(), bench, FAST, [made(Distiller, distiller)]))
+    assert same(before, teacher.state_dict())
+    assert all(p.grad is None for p in teacher.parameters())
+    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in teacher.modules())
 
 
 @every
-@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.6])
+@pytest.mark.parametrize("ratio", [0.3, 0.6, 0.8])
 def test_works_at_any_width(distiller, ratio):
     model = cut(fresh(BIGGER), lab(round_to=1), ratio)
-    loss, _ = one_batch(made(Distiller, distiller), model, lab())
+    loss, _, _ = one_batch(made(Distiller, distiller), model, lab())
     assert loss.isfinite()
 
 
-@every
-def test_works_on_a_batch_of_one(distiller):
-    loss, _ = one_batch(made(Distiller, distiller), fresh(SMALL), lab(), size=1)
+@varied
+@pytest.mark.parametrize("student", [2, 5, "resnet"])
+@pytest.mark.parametrize("teacher", [1, 5, "resnet"])
+def test_works_between_any_two_families_and_depths(distiller, student, teacher):
+    def net(depth: int | str, seed: int) -> Model:
+        return fresh(BIGGER if depth == "resnet" else {**SMALL, "depth": depth}, seed)
+
+    loss, _, _ = one_batch(made(Distiller, distiller), net(student, 1), lab(teacher=net(teacher, 2)))
     assert loss.isfinite()
 
 
-@every
-def test_what_it_says_it_needs_is_all_it_needs(distiller):
+@varied
+@pytest.mark.parametrize("inputs", [(3, 12, 7), (1, 3, 3), (2, 1, 1)])
+def test_works_with_any_image(distiller, inputs):
+    random = np.random.default_rng(0)
+
+    def some(many: int) -> Split:
+        return Split(random.integers(0, 256, (many, *inputs), dtype=np.uint8), np.arange(many) % 10)
+
+    moments = (0.5,) * inputs[0], (0.3,) * inputs[0]
+    data = Dataset(some(40), some(10), some(10), tuple("abcdefghij"), *moments)
+    bench = Lab(data, teachers=teaching(fresh(BIGGER, inputs=inputs), data))
+    loss, _, _ = one_batch(made(Distiller, distiller), fresh(inputs=inputs), bench)
+    assert loss.isfinite()
+
+
+@varied
+def test_works_on_a_batch_of_one_and_on_a_short_last_batch(distiller):
     plugin = made(Distiller, distiller)
-    needs = plugin.needs
-    if not (needs.teacher or needs.features or needs.embeddings):
-        finish(fit(fresh(), lab(teacher=None), plugin, epochs=1, lr=0.1, batch_size=32))
+    loss, model, _ = one_batch(plugin, fresh(SMALL), lab(), size=1, training=False)
+    assert loss.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.net.parameters() if p.grad is not None)
+    finish(fit(fresh(), lab(), replace(FAST, batch_size=33), [plugin]))  # 200 examples: a last batch of 2
 
 
-def test_the_bridge_is_trained():
+class Halves(Lab):
+    """A lab whose networks compute in bfloat16, as on a GPU."""
+
+    def autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast("cpu", torch.bfloat16)
+
+
+@every
+def test_losses_are_computed_in_full_precision(distiller, monkeypatch):
+    plugin = made(Distiller, distiller)
+    seen = watched(plugin, monkeypatch)
+    loss, _, _ = one_batch(plugin, fresh(), Halves(digits(), teachers=teaching(fresh(BIGGER, seed=9))))
+    step, losses = seen[0]
+    inside = [step.student, step.teacher, *step.student_features, *step.teacher_features]
+    inside += [x for x in (step.student_embedding, step.teacher_embedding, step.peer) if x is not None]
+    for x in [*inside, *losses.values(), loss]:
+        assert x.dtype == torch.float32
+        assert x.isfinite().all()
+
+
+def watched(plugin: Distiller, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, dict[str, Tensor]]]:
+    """Whatever it is shown from now on, and what it says to that."""
     seen = []
+    losses = type(plugin).losses
 
-    class Watched(Hints):
-        def losses(self, step: Step, bridge: nn.Module) -> dict[str, torch.Tensor]:
-            seen.append(bridge.get_parameter("map.weight").detach().clone())
-            return super().losses(step, bridge)
+    def watch(self, step, bridge):
+        seen.append((step, losses(self, step, bridge)))
+        return seen[-1][1]
 
-    finish(fit(fresh(), lab(), Watched(), epochs=1, lr=0.1, batch_size=32))
-    assert not torch.equal(seen[0], seen[-1])
+    monkeypatch.setattr(type(plugin), "losses", watch)
+    return seen
+
+
+@every
+def test_what_it_says_it_needs_is_all_it_needs(distiller, monkeypatch):
+    plugin = made(Distiller, distiller)
+    if not plugin.needs.anybody:
+        finish(fit(fresh(), lab(teacher=None), FAST, [plugin]))
+        return
+    losses = type(plugin).losses
+
+    def poisoned(self, step, bridge):
+        if not self.needs.teacher:
+            step = replace(step, teacher=torch.full_like(step.teacher, torch.nan))
+        return losses(self, step, bridge)
+
+    monkeypatch.setattr(type(plugin), "losses", poisoned)
+    loss, _, _ = one_batch(plugin, fresh(), lab())
+    assert loss.isfinite()
 
 
 @every
@@ -88,5 +205,39 @@ def test_the_same_seed_gives_the_same_student_to_the_bit(distiller):
     found = []
     for noise in (1, 2):
         torch.manual_seed(noise)
-        found.append(state(finish(fit(fresh(), lab(), made(Distiller, distiller), epochs=1, lr=0.1, batch_size=32))))
+        found.append(state(finish(fit(fresh(), small_lab(), FAST, [made(Distiller, distiller)]))))
     assert same(*found)
+    assert not same(found[0], state(finish(fit(fresh(), small_lab(seed=1), FAST, [made(Distiller, distiller)]))))
+
+
+@varied
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_killed_between_epochs_it_goes_on_to_the_very_same_student(distiller, optimizer, tmp_path):
+    plugin = made(Distiller, distiller)
+    plan = replace(FAST, epochs=2, optimizer=optimizer, lr=0.05 if optimizer == "sgd" else 0.005)
+    whole = finish(fit(fresh(), small_lab(), plan, [plugin]))
+    half = fit(fresh(), small_lab(shelf=Shelf(tmp_path)), plan, [plugin])
+    next(half)
+    half.close()
+    again = fit(fresh(), small_lab(shelf=Shelf(tmp_path)), plan, [plugin])
+    assert next(again).done == 2
+    assert same(state(whole), state(finish(again)))
+
+
+def trees(kind: str) -> list[object]:
+    return [pytest.param(t, id=t["use"]) for t in TREES if made(Distiller, t).works_on == kind]
+
+
+@pytest.mark.parametrize("method", trees("answers"))
+@pytest.mark.parametrize("hint", trees("features"))
+def test_one_that_works_on_answers_goes_with_one_that_works_on_features(method, hint):
+    stage = Distill(method=method, hint=hint, epochs=1, batch_size=64)
+    learned = finish(stage.run(fresh(), small_lab()))
+    assert learned.net(learned.example(2)).isfinite().all()
+    assert not same(state(learned), state(stage.shape(fresh(), small_lab())))
+
+
+@every
+def test_it_says_what_it_costs(distiller):
+    plugin = made(Distiller, distiller)
+    assert plugin.cost >= (2 if plugin.needs.looks_inside and not isinstance(plugin, Hints) else 1)

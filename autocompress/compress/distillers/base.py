@@ -86,7 +86,7 @@ class Distiller(Plugin, ABC):
         """Of everything but its own losses, when `progress` of the training is over."""
         return 1.0
 
-    def start(self, model: Model, teacher: Model | None) -> Model:
+    def start(self, model: Model, teacher: Model | None, seed: int = 0) -> Model:
         """What will be trained, and shipped: the model itself, unless the method leaves something of the teacher in."""
         return model
 

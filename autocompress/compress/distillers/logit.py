@@ -2,26 +2,29 @@
 
 from typing import Annotated
 
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from autocompress.compress.distillers._soft import divergence, standardised
 from autocompress.compress.distillers.base import Distiller, Step
-from autocompress.plugin import ranged
+from autocompress.plugin import among, ranged
 
 
 class Logit(Distiller):
-    """The teacher's softened answers beside the labels: alpha x T^2 x KL(teacher || student) + (1 - alpha) x CE."""
+    """The teacher's softened answers beside the labels: alpha x T^2 x KL(teacher || student) + (1 - alpha) x CE.
+
+    With `standardise` the size of logits does not matter, only how they compare; it wants a T of 1 to 4.
+    """
 
     temperature: Annotated[float, Field(gt=0, le=100)] = ranged(4.0, 1.0, 10.0, log=True)
     alpha: Annotated[float, Field(ge=0, le=1)] = ranged(0.9, 0.1, 1.0)
+    standardise: bool = among(False, False, True)
 
     def task_weight(self, progress: float) -> float:
         return 1 - self.alpha
 
     def losses(self, step: Step, bridge: nn.Module) -> dict[str, Tensor]:
-        t = self.temperature
-        student = F.log_softmax(step.student / t, dim=1)
-        teacher = F.log_softmax(step.teacher / t, dim=1)
-        divergence = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
-        return {"kl": self.alpha * t * t * divergence}
+        teacher, student = step.teacher, step.student
+        if self.standardise:
+            teacher, student = standardised(teacher), standardised(student)
+        return {"kl": self.alpha * divergence(teacher, student, self.temperature)}

@@ -15,8 +15,8 @@ class Magnitude(Importance):
 
     p: Literal[1, 2] = among(2, 1, 2)
 
-    def score(self, slices: Sequence[Slice], channels: int) -> Tensor:
+    def score(self, slices: Sequence[Slice], channels: int, chance: torch.Generator) -> Tensor:
         total = torch.zeros(channels)
         for part in slices:
-            total = total + part.summed(part.parameter.detach().abs() ** self.p, channels)
+            total = total + part.summed(part.weights.abs() ** self.p, channels)
         return total ** (1 / self.p)

@@ -20,8 +20,13 @@ class Stage(Plugin, ABC):
     last: ClassVar[bool] = False  # nothing may come after it (it decides what happens to the exported file)
 
     def shape(self, model: Model, lab: Lab) -> Model:
-        """The model as `run` would leave it, with any weights. Widths, bits and attributes must be exact."""
+        """The model as `run` would leave it, with any weights: bits and attributes to the letter, widths if `exact`."""
         return model
+
+    @property
+    def exact(self) -> bool:
+        """Whether `shape` knows every width. If not, what it says costs about as many MACs as what `run` leaves."""
+        return True
 
     @abstractmethod
     def run(self, model: Model, lab: Lab) -> Run: ...

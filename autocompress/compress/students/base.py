@@ -35,6 +35,7 @@ class Student(Plugin, ABC):
     least_side: ClassVar[int] = 1  # smaller images have nothing left for the last layers
     uncut: ClassVar[str] = ""  # why no channel can be cut from it, if so
     of_teacher: ClassVar[bool] = False  # not built: the teacher itself
+    runs_code: ClassVar[bool] = False  # of the user's: nothing that a stranger may ask for
 
     @property
     def folder(self) -> Path | None:

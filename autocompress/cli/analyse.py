@@ -1,0 +1,323 @@
+"""`analyse sensitivity` and `analyse breakpoint`: which layers bear a cut, and how far the whole network bears one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from autocompress.cli.launch import Json, Storage
+from autocompress.cli.out import data, document, people
+
+if TYPE_CHECKING:
+    from autocompress.compress.breakpoint import Breakpoint, Rule
+    from autocompress.compress.sensitivity import Loss
+    from autocompress.config.units import Dimension
+    from autocompress.plugin import Plugin
+    from autocompress.study.analyse import By, Point, Subject
+    from autocompress.values.measurement import Measurement
+
+    P = TypeVar("P", bound=Plugin)
+T = TypeVar("T")
+
+analyse = typer.Typer(
+    help="Look into a model without training it: what it bears to lose, and where.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+What = Annotated[str, typer.Argument(metavar="WHAT", help="A study that was begun here; with --data, a folder.")]
+Of = Annotated[int | None, typer.Option("--trial", min=0, help="A model of the study, instead of its teacher.")]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="DATA", help="WHAT is a folder of `export`; its data, such as digits.")
+]
+Score = Annotated[
+    str | None,
+    typer.Option("--by", metavar="IMPORTANCE", help="Scores channels: magnitude (default), '{use: magnitude, p: 1}'."),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option("--pattern", metavar="PATTERN", help="Single weights go instead: uniform, '{use: n_of_m, m: 4}'."),
+]
+Norms = Annotated[bool, typer.Option("--recalibrate", help="Average batch norms anew after each cut, as prune does.")]
+Examples = Annotated[int | None, typer.Option("--examples", min=1, help="Validation images to look at, of all.")]
+Drop = Annotated[str | None, typer.Option("--drop", metavar="DROP", help="What accuracy may lose: '1 pp' (default).")]
+
+
+@analyse.command("sensitivity")
+def sensitivity(
+    what: What,
+    trial: Of = None,
+    dataset: Data = None,
+    by: Score = None,
+    pattern: Mask = None,
+    ratios: Annotated[str, typer.Option(metavar="LIST", help="Shares to take out.")] = "0.1,0.3,0.5,0.7,0.9",
+    drop: Drop = None,
+    recalibrate: Norms = False,
+    examples: Examples = 1000,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Layer by layer: accuracy after a cut in that layer alone; and the caps that follow, for a prune stage."""
+    asked, allowed, how = _ratios(ratios), _allowed("drop", drop), _by(by, pattern)
+    from autocompress.study import analyse as study
+
+    subject = _subject(what, trial, dataset, examples, storage)
+    tried = _tried(asked, how)
+    places, whole = study.layers(subject, how)
+    dense = study.whole(subject)
+    losses = study.losses(subject, places, tried, norms_too=recalibrate)
+    found = list(_watched(losses, [place.layer for place in places]))
+    caps = {one.layer: one.cap(tried, dense.value, subject.images, allowed) for one in found}
+    if json:
+        layers = {"layers": [asdict(one) for one in found], "left_whole": whole, "caps": caps}
+        asked_for = _asked(subject, how, recalibrate, dense)
+        document("sensitivity", asked_for | {"ratios": tried, "drop": allowed} | layers)
+        return
+    data(_heading(subject, dense))
+    data(f"below, accuracy in % after one layer alone has lost this share of its {_words(by, pattern, recalibrate)};")
+    data(f"cap: the largest of these that costs {_points(allowed)} or less\n")
+    data(_loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
+    data("\n" + _yaml(caps))
+    for why in dict.fromkeys(whole.values()):
+        _say(f"left whole: {', '.join(name for name, reason in whole.items() if reason == why)} ({why})")
+
+
+@analyse.command("breakpoint")
+def breakpoint(
+    what: What,
+    trial: Of = None,
+    dataset: Data = None,
+    by: Score = None,
+    pattern: Mask = None,
+    rule: Annotated[str, typer.Option(metavar="RULE", help="drop (pp), relative (%) or kneedle.")] = "drop",
+    drop: Drop = None,
+    steps: Annotated[int, typer.Option(min=2, max=91, help="Ratios to try, from 0 to 0.9.")] = 10,
+    recalibrate: Norms = False,
+    examples: Examples = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """The whole network, cut further and further: the last ratio that it bears, and how sure that is."""
+    from autocompress.compress import breakpoint as curve
+
+    known = next((one for one in curve.RULES if one == rule), None)
+    if known is None:
+        raise typer.BadParameter(f"{rule!r} is not one of {', '.join(curve.RULES)}", param_hint="--rule")
+    allowed, how = _allowed(known, drop), _by(by, pattern)
+    from autocompress.study import analyse as study
+
+    subject = _subject(what, trial, dataset, examples, storage)
+    tried = _tried([round(0.9 * i / (steps - 1), 4) for i in range(steps)], how)
+    sweep = study.sweep(subject, how, tried, norms_too=recalibrate)
+    points = list(_watched(sweep, [f"ratio {ratio:g}" for ratio in tried]))
+    dense = subject.measured(points[0].accuracy)
+    found = curve.breakpoint(tried, [p.accuracy for p in points], subject.images, rule=known, drop=allowed)
+    if json:
+        rows = [p._asdict() | {"spread": subject.measured(p.accuracy).spread} for p in points]
+        asked_for = _asked(subject, how, recalibrate, dense) | {"rule": known, "drop": allowed}
+        result = asdict(found) | {"resolved": found.resolved}
+        document("breakpoint", asked_for | {"curve": rows, "breakpoint": result})
+    else:
+        data(_heading(subject, dense))
+        data(f"below, accuracy after the network has lost this share of its {_words(by, pattern, recalibrate)}\n")
+        data(_curve_table(found, points, subject))
+        data("\n" + _answer(found, known, allowed))
+    if not found.resolved:
+        _say(_warning(found, known, allowed))
+
+
+# --- what was asked for ---
+
+
+def _subject(what: str, trial: int | None, dataset: str | None, images: int | None, storage: str | None) -> "Subject":
+    from autocompress.compress.manifest import MANIFEST
+    from autocompress.data.base import Data
+    from autocompress.errors import UnknownStudy
+    from autocompress.study.analyse import of_folder, of_study
+
+    if dataset is not None:
+        if trial is not None:
+            raise typer.BadParameter("give --trial or --data, not both: a folder holds one model")
+        return of_folder(Path(what), _plug("--data", dataset, Data), images=images)
+    try:
+        return of_study(what, trial, images=images, storage=storage)
+    except UnknownStudy:
+        if (Path(what) / MANIFEST).is_file():
+            text = f"{what} is a folder with a model; add --data, since it does not say what it was trained on"
+            raise typer.BadParameter(text) from None
+        raise
+
+
+def _by(by: str | None, pattern: str | None) -> "By":
+    from autocompress.compress.importances.base import Importance
+    from autocompress.compress.patterns.base import Pattern
+
+    if by is not None and pattern is not None:
+        raise typer.BadParameter("give --by or --pattern, not both: channels go, or single weights")
+    return _plug("--by", by or "magnitude", Importance) if pattern is None else _plug("--pattern", pattern, Pattern)
+
+
+def _plug(option: str, text: str, base: "type[P]") -> "P":
+    """A plug-in as a study file would name it: `magnitude`, or `{use: magnitude, p: 1}`."""
+    from autocompress.config.check_plugin import Checker
+    from autocompress.config.diagnostic import ConfigError
+    from autocompress.config.document import parsed
+
+    node, mistakes = parsed(text, option, Path())
+    node = Checker(mistakes).plug(node, base)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return base.model_validate(node.data)
+
+
+def _ratios(text: str) -> list[float]:
+    found = set()
+    for word in text.split(","):
+        try:
+            found.add(float(word))
+        except ValueError:
+            found.add(-1.0)
+        if not all(0 < ratio < 1 for ratio in found):
+            wanted = "wants numbers above 0 and below 1, such as 0.1,0.5"
+            raise typer.BadParameter(f"{word.strip()!r} is not a ratio: {wanted}", param_hint="--ratios")
+    return sorted(found)
+
+
+def _tried(ratios: Sequence[float], how: "By") -> list[float]:
+    """Without those that are too much for the pattern."""
+    from autocompress.study.analyse import possible
+
+    found = possible(how, ratios)
+    if not any(found):
+        raise typer.BadParameter("they are all more than this pattern can take out", param_hint="--ratios")
+    if left := [f"{ratio:g}" for ratio in ratios if ratio not in found]:
+        _say(f"left out: {', '.join(left)}, more than this pattern can take out")
+    return found
+
+
+def _allowed(rule: "Rule", drop: str | None) -> float:
+    """`1 pp` or `5 %`: the rule says which."""
+    from autocompress.config.units import quantity
+
+    if rule == "kneedle":
+        if drop is not None:
+            raise typer.BadParameter("a knee does not depend on it; leave it out", param_hint="--drop")
+        return 1.0
+    usual: dict[Rule, tuple[Dimension, str]] = {"drop": ("difference", "1 pp"), "relative": ("fraction", "5 %")}
+    dimension, text = usual[rule][0], drop or usual[rule][1]
+    try:
+        allowed = quantity(text, dimension)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--drop") from None
+    if not 0 < allowed < 1:
+        raise typer.BadParameter(f"must be more than nothing and less than all, got {text!r}", param_hint="--drop")
+    return allowed
+
+
+# --- how it is told ---
+
+
+def _watched(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
+    """On a terminal, what is being looked at."""
+    if not people().is_terminal:
+        yield from steps
+        return
+    with people().status("") as status:
+        many, rest = len(names), iter(steps)
+        for place, name in enumerate(names, 1):
+            status.update(f"{place}/{many} {name}")
+            yield next(rest)
+
+
+def _heading(subject: "Subject", dense: "Measurement") -> str:
+    from autocompress.values.metric import show
+
+    widest = (subject.measured(0.5).spread or 0.0) * 100
+    quantized = " (as it is before it is quantized)" if subject.model.quantizer else ""
+    return (
+        f"{subject.name}{quantized}\n"
+        f"accuracy {show('accuracy', dense.value, dense.spread)} of {subject.images} validation images "
+        f"(one standard error; ± {widest:.2f} where accuracy is 50 %)"
+    )
+
+
+def _words(by: str | None, pattern: str | None, recalibrate: bool) -> str:
+    """What goes, and what is done about it."""
+    what = f"weights ({pattern})" if pattern is not None else f"channels ({by or 'magnitude'})"
+    return f"{what}, untrained{', batch norms averaged anew' if recalibrate else ''}"
+
+
+def _points(drop: float) -> str:
+    return f"{drop * 100:g} pp"
+
+
+def _loss_table(found: "Sequence[Loss]", ratios: Sequence[float], caps: dict[str, float], what: str) -> str:
+    rows = [("layer", what, *(f"{ratio:g}" for ratio in ratios), "cap", "together with")]
+    for one in found:
+        cells = [f"{a * 100:.2f}" if k < one.size else "–" for a, k in zip(one.accuracy, one.kept, strict=True)]
+        rows.append((one.layer, str(one.size), *cells, f"{caps[one.layer]:g}", ", ".join(one.others)))
+    coarse = any("–" in row for row in rows)
+    return _aligned(rows) + ("–: nothing goes, channels go in larger steps\n" if coarse else "")
+
+
+def _curve_table(found: "Breakpoint", points: "Sequence[Point]", subject: "Subject") -> str:
+    from autocompress.values.metric import show
+
+    rows = [("", "ratio", "weights left", "accuracy", "never rising")]
+    for p, fit in zip(points, found.fit, strict=True):
+        accuracy = show("accuracy", p.accuracy, subject.measured(p.accuracy).spread)
+        mark = "*" if p.ratio == found.ratio else ""
+        rows.append((mark, f"{p.ratio:g}", f"{p.left * 100:.1f} %", accuracy, show("accuracy", fit)))
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """The first and the last column to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join([r[0].ljust(widths[0]), *map(str.rjust, r[1:-1], widths[1:-1]), r[-1]]) for r in rows]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _yaml(caps: dict[str, float]) -> str:
+    """As a stage would say it. What begins like a number is quoted."""
+    named = {name if name[:1].isalpha() else f'"{name}"': cap for name, cap in caps.items()}
+    return "caps:\n" + "".join(f"  {name}: {cap:g}\n" for name, cap in named.items())
+
+
+def _answer(found: "Breakpoint", rule: "Rule", drop: float) -> str:
+    spread = f"within one standard error: {found.low:.2f} to {found.high:.2f}"
+    if rule == "kneedle":
+        return f"breakpoint {found.ratio:g}: the knee of the curve; {spread}"
+    ends = "all that was tried holds" if found.beyond is None else f"{found.ratio:g} holds, {found.beyond:g} does not"
+    share = _points(drop) if rule == "drop" else f"{drop * 100:g} % of it"
+    assert found.threshold is not None, "only a knee has none"
+    return f"breakpoint {found.ratio:g}: {share} lower is {found.threshold * 100:.2f} %, {ends}; {spread}"
+
+
+def _warning(found: "Breakpoint", rule: "Rule", drop: float) -> str:
+    what = "this fall" if rule == "kneedle" else f"a drop of {_points(drop) if rule == 'drop' else f'{drop * 100:g} %'}"
+    few = f"{found.images:,} validation images cannot resolve {what}"
+    return f"warning: {few}; it takes {found.enough:,} for a standard error of half of it"
+
+
+def _say(text: str) -> None:
+    people().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _asked(subject: "Subject", how: "By", recalibrate: bool, dense: "Measurement") -> dict[str, Any]:
+    """For machines: of what, by what, and from where accuracy falls."""
+    from autocompress.compress.importances.base import Importance
+    from autocompress.compress.patterns.base import Pattern
+    from autocompress.plugin import written
+
+    one = {"by": written(Importance, how)} if isinstance(how, Importance) else {"pattern": written(Pattern, how)}
+    accuracy = dense.model_dump(mode="json")
+    return {
+        "of": subject.name,
+        **one,
+        "round_to": subject.lab.round_to,
+        "recalibrated": recalibrate,
+        "accuracy": accuracy,
+    }

@@ -1,0 +1,113 @@
+"""Sizes of a file without its zeros: against an encoder that can be decoded, and numbers worked out by hand."""
+
+import lzma
+import math
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hands import BIGGER, digits, fresh
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from autocompress.compress.masks import thinned
+from autocompress.compress.patterns.magnitude import Magnitude
+from autocompress.compress.quantizers.onnx_static import OnnxStatic
+from autocompress.measure.export import slim, to_onnx
+from autocompress.measure.packed import Weights, packed, squeezed, weights
+from autocompress.values.metric import METRICS
+
+
+def written(file: Path, *held: TensorProto) -> Path:
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", [held[0].name], ["y"])], "g", [], [y], list(held))
+    file.write_bytes(helper.make_model(graph).SerializeToString())
+    return file
+
+
+def tensor(name: str, values: NDArray) -> TensorProto:
+    return numpy_helper.from_array(values, name)
+
+
+def test_weights_are_what_has_two_dimensions_or_more(tmp_path):
+    matrix = np.eye(6, 8, dtype=np.float32)
+    filters = np.arange(24, dtype=np.int8).reshape(2, 3, 2, 2)
+    halves = helper.make_tensor("h", TensorProto.INT4, [3, 5], [0, 1, -8, 7, 0] * 3)
+    bias = np.zeros(100, dtype=np.float32)
+    file = written(tmp_path / "some.onnx", tensor("m", matrix), tensor("f", filters), tensor("b", bias), halves)
+    assert weights(file) == [Weights(48, 42, 32), Weights(24, 1, 8), Weights(15, 6, 4)]
+    assert [w.dense for w in weights(file)] == [192, 24, 8]
+    assert [w.masked for w in weights(file)] == [6 + 24, 3 + 23, 2 + 5]
+    sparsity, size, _ = packed(file)
+    assert sparsity.value == pytest.approx((42 + 1 + 6) / 87)
+    assert size.value == file.stat().st_size - (192 - 30) - (8 - 7)  # the second is smaller as it is
+
+
+def encoded(values: NDArray) -> bytes:
+    """One bit per weight, then the values that are not 0."""
+    flat = values.flatten()
+    return np.packbits(flat != 0).tobytes() + flat[flat != 0].tobytes()
+
+
+def decoded(content: bytes, like: NDArray) -> NDArray:
+    mask = math.ceil(like.size / 8)
+    flat = np.zeros(like.size, like.dtype)
+    stays = np.unpackbits(np.frombuffer(content[:mask], np.uint8), count=like.size).astype(bool)
+    flat[stays] = np.frombuffer(content[mask:], like.dtype)
+    return flat.reshape(like.shape)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    """A model's, thin and dense, and the thin one in eight bits."""
+    folder = tmp_path_factory.mktemp("packed")
+    dense, data = fresh(BIGGER), digits()
+    found = {name: folder / f"{name}.onnx" for name in ("dense", "thin", "eight")}
+    to_onnx(dense.net, dense.inputs, found["dense"])
+    to_onnx(thinned(dense, Magnitude(), 0.8, 0).net, dense.inputs, found["thin"])
+    OnnxStatic().convert(found["thin"], found["eight"], iter([data.prepared(data.train.x[:32])]))
+    slim(found["eight"])
+    return found
+
+
+@pytest.fixture(params=["dense", "thin", "eight"])
+def file(files, request) -> Path:
+    return files[request.param]
+
+
+def test_the_packed_size_is_that_of_something_one_can_read_back(file):
+    held = [numpy_helper.to_array(i) for i in onnx.load(file).graph.initializer if len(i.dims) > 1]
+    packs = [encoded(values) for values in held]
+    assert all(np.array_equal(decoded(pack, values), values) for pack, values in zip(packs, held, strict=True))
+    saved = sum(max(0, values.nbytes - len(pack)) for pack, values in zip(packs, held, strict=True))
+    assert packed(file)[1].value == file.stat().st_size - saved
+
+
+def test_the_compressed_size_is_that_of_something_one_can_read_back(file):
+    content = file.read_bytes()
+    assert lzma.decompress(squeezed(content)) == content
+    assert packed(file)[2].value == len(squeezed(content))
+    assert squeezed(content) == squeezed(content)
+
+
+@pytest.mark.parametrize("many", [0, 1, 4095, 4096, 5000])
+def test_a_window_as_long_as_the_content_loses_nothing(many):
+    content = np.random.default_rng(0).integers(0, 4, many, dtype=np.uint8).tobytes() * 2
+    assert lzma.decompress(squeezed(content)) == content
+    assert len(squeezed(content)) <= len(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
+
+
+def test_zeros_make_a_file_smaller_both_ways(files):
+    dense, thin, eight = ({m.metric: m for m in packed(files[name])} for name in ("dense", "thin", "eight"))
+    assert dense["sparsity"].value < 0.01 < 0.7 < thin["sparsity"].value < eight["sparsity"].value
+    for metric in ("size_packed", "size_lzma"):
+        assert eight[metric].value < 0.6 * thin[metric].value < 0.6 * 0.4 * dense[metric].value
+    assert set(thin) <= set(METRICS)
+    assert [m.how for m in thin.values()] == ["counted", "counted", "measured"]
+
+
+def test_a_file_without_weights(tmp_path):
+    file = written(tmp_path / "none.onnx", tensor("b", np.ones(3, dtype=np.float32)))
+    sparsity, size, _ = packed(file)
+    assert (sparsity.value, size.value) == (0.0, file.stat().st_size)
