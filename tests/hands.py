@@ -46,7 +46,7 @@ SMALLEST: dict[str, dict[str, Any]] = {  # of students that are made for photogr
     "squeezenet": {"width": 0.25, "dropout": 0.0},
     "torchvision": {"name": "mobilenet_v3_small"},
     "vgg": {"width": 8},
-    "vit": {"dim": 48, "depth": 2},
+    "vit": {"dim": 48, "depth": 2, "patch": 2},
     "wideresnet": {"depth": 10, "width": 1},
 }
 

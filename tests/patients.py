@@ -107,7 +107,9 @@ def halves(self, x):
 CUTTABLE = {
     "depthwise": lambda: Patient(nn.Sequential(conv(8, 8, groups=8), nn.BatchNorm2d(8), conv(8, 12, 1)), 12),
     "grouped": lambda: Patient(nn.Sequential(conv(8, 12, groups=4), nn.BatchNorm2d(12), nn.ReLU(), conv(12, 6)), 6),
-    "grouped twice": lambda: Patient(nn.Sequential(conv(8, 8, groups=4), nn.ReLU(), conv(8, 8, groups=2), conv(8, 4)), 4),
+    "grouped twice": lambda: Patient(
+        nn.Sequential(conv(8, 8, groups=4), nn.ReLU(), conv(8, 8, groups=2), conv(8, 4)), 4
+    ),
     "a multiple depthwise": lambda: Patient(nn.Sequential(conv(8, 16, groups=8), nn.ReLU(), conv(16, 6, 1)), 6),
     "transposed": lambda: Patient(nn.Sequential(nn.ConvTranspose2d(8, 6, 2, 2), nn.ReLU(), conv(6, 5)), 5),
     "transposed, grouped": lambda: Patient(
@@ -129,8 +131,12 @@ CUTTABLE = {
     ),
     "layer scale": lambda: Patient(Step(lambda self, x: x + self.inner(x), inner=nn.Sequential(conv(8, 8), Scaled(8)))),
     "layer norm": lambda: Patient(
-        Step(lambda self, x: self.two(F.gelu(self.one(self.norm(x.permute(0, 2, 3, 1))))).permute(0, 3, 1, 2),
-             norm=nn.LayerNorm(8), one=nn.Linear(8, 12), two=nn.Linear(12, 8))
+        Step(
+            lambda self, x: self.two(F.gelu(self.one(self.norm(x.permute(0, 2, 3, 1))))).permute(0, 3, 1, 2),
+            norm=nn.LayerNorm(8),
+            one=nn.Linear(8, 12),
+            two=nn.Linear(12, 8),
+        )
     ),
     "flattened": lambda: nn.Sequential(
         conv(3, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(72, 12), nn.ReLU(), nn.Linear(12, 10)
@@ -141,7 +147,9 @@ CUTTABLE = {
 UNCUTTABLE = {
     "a shuffle": lambda: Patient(Step(shuffled, last=conv(8, 8))),
     "halves": lambda: Patient(Step(halves, conv=conv(4, 4))),
-    "a mean over channels": lambda: Patient(Step(lambda self, x: self.conv(x) * x.mean(1, keepdim=True), conv=conv(8, 8))),
+    "a mean over channels": lambda: Patient(
+        Step(lambda self, x: self.conv(x) * x.mean(1, keepdim=True), conv=conv(8, 8))
+    ),
     "a softmax over channels": lambda: Patient(Step(lambda self, x: self.conv(x.softmax(1)), conv=conv(8, 8))),
     "a fixed reshape": lambda: Patient(Step(lambda self, x: self.conv(x.reshape(-1, 8, 8, 8)), conv=conv(8, 8))),
     "a neighbourhood of channels": lambda: Patient(nn.Sequential(nn.LocalResponseNorm(3, alpha=1.0), conv(8, 8))),

@@ -6,7 +6,22 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from hands import BIGGER, FAST, SMALL, SMALLEST, counting, digits, finish, fresh, lab, made, same, settings, sizes, state
+from hands import (
+    BIGGER,
+    FAST,
+    SMALL,
+    SMALLEST,
+    counting,
+    digits,
+    finish,
+    fresh,
+    lab,
+    made,
+    same,
+    settings,
+    sizes,
+    state,
+)
 from pydantic import ValidationError
 from torch import nn
 

@@ -69,7 +69,13 @@ class Lesson:
     ) -> None:
         self._open.close()
 
-    def loss(self, batch: Batch, view: int, epoch: int, epochs: int, smoothing: float) -> Tensor:
+    def kept(self, batch: Batch, view: int) -> Tensor | None:
+        """What the teacher said of this batch, if it is not to be asked again."""
+        if self._taught_by is None or not self.reads_kept_logits:
+            return None
+        return self._lab.kept_logits(self._taught_by, view)[batch.index]
+
+    def loss(self, batch: Batch, kept: Tensor | None, epoch: int, epochs: int, smoothing: float = 0.0) -> Tensor:
         """One forward pass of everybody who takes part."""
         with self._precision():
             logits = self._net(batch.x)
@@ -78,18 +84,16 @@ class Lesson:
         total = F.cross_entropy(logits, wanted, label_smoothing=smoothing)
         if not self._distillers:
             return total
-        step = self._step(batch, logits, view, epoch, epochs)
+        step = self._step(batch, logits, kept, epoch, epochs)
         bridges = self.modules.get_submodule("bridges")
         for distiller, bridge in zip(self._distillers, bridges.children(), strict=True):
             own = sum(distiller.losses(step, bridge).values(), torch.zeros((), device=logits.device))
             total = own + distiller.task_weight(step.progress) * total
         return total
 
-    def _step(self, batch: Batch, logits: Tensor, view: int, epoch: int, epochs: int) -> Step:
-        taught = logits.detach()
-        if self._taught_by and self.reads_kept_logits:
-            taught = self._lab.kept_logits(self._taught_by, view)[batch.index]
-        elif self._taught_by and (self.needs.teacher or self._teacher):
+    def _step(self, batch: Batch, logits: Tensor, kept: Tensor | None, epoch: int, epochs: int) -> Step:
+        taught = logits.detach() if kept is None else kept
+        if kept is None and self._taught_by and (self.needs.teacher or self._teacher):
             taught = self._taught_by(batch.x)
         peer = None
         if self.needs.peer:

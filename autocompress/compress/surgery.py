@@ -24,9 +24,10 @@ Scope = Literal["local", "global", "isomorphic"]
 
 @dataclass(frozen=True)
 class Rules:
-    """Who loses: every group the same share (`local`), or the lowest scores first, across all groups (`global`) or
+    """Who loses. `local`: every group the same share. `global`: the lowest scores of all groups come first.
 
-    across those of the same build (`isomorphic`; Fang et al. 2024, arXiv 2407.04616). All scopes cost the same MACs.
+    `isomorphic`: the same share of all groups of one build (Fang et al. 2024, arXiv 2407.04616), lowest scores first.
+    A target in channels means the MACs that a local cut would leave, so that at equal targets all cost the same.
     """
 
     scope: Scope = "local"
@@ -45,8 +46,8 @@ def cut(
 ) -> Model:
     """A copy of `model` that has lost what `target` says (a number is a share of all channels), lowest scores first.
 
-    Where it is not `scored`, which costs no forward pass, the first channels of each group stay: as many as a local cut
-    leaves. One that would leave everything as it is, because steps are too coarse, is a Failure.
+    Where it is not `scored`, no weight is looked at: the first channels of each group stay, as many as of a local cut.
+    One that would leave everything as it is, because steps are too coarse, is a Failure.
     """
     target = target if isinstance(target, Target) else Target(target)
     smaller = trim(model, lab, target, by, rules, scored=scored)
@@ -108,24 +109,31 @@ def _widths(
 
     if target.of == "channels" and (known is None or rules.scope == "local"):
         return local(target.share)
-    cost = _cost(net, whole.inputs, groups, "params" if target.of == "params" else "macs")
+    price = _price(whole, "params" if target.of == "params" else "macs")
+    shapes = _shapes(net)
+
+    def cost(widths: Widths) -> int:
+        return price(sizes(groups, shapes, widths))
+
     if target.of == "channels":
         wanted: float = cost(local(target.share))
     else:
-        wanted = (1 - target.share) * _cost(whole.net, whole.inputs, (), target.of)({})
+        wanted = (1 - target.share) * price(sizes((), _shapes(whole.net), {}))
     if known is None or rules.scope == "local":
         return reach(wanted, cost, local)
     pools = _pools(net, groups) if rules.scope == "isomorphic" else [groups]
     return reach(wanted, cost, lambda ratio: across(pools, known, had, ratio, rules.most, round_to))
 
 
-def _cost(net: nn.Module, inputs: tuple[int, int, int], groups: Sequence[Group], of: str) -> Callable[[Widths], int]:
-    """What the network costs when so many channels of each group stay."""
-    shapes = {name: p.shape for name, p in net.named_parameters()}
+def _price(model: Model, of: str) -> Callable[[Mapping[str, int]], int]:
+    """What a network costs whose parameters have these sizes, if it is this model, or what cuts have left of it."""
     if of == "params":
-        return lambda widths: sum(sizes(groups, shapes, widths).values())
-    used = uses(net, inputs)
-    return lambda widths: used.macs(sizes(groups, shapes, widths))
+        return lambda sizes: sum(sizes.values())
+    return uses(model.net, model.inputs).macs
+
+
+def _shapes(net: nn.Module) -> dict[str, torch.Size]:
+    return {name: parameter.shape for name, parameter in net.named_parameters()}
 
 
 def _pools(net: nn.Module, groups: Sequence[Group]) -> list[list[Group]]:

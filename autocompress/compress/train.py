@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from autocompress.compress.distillers.base import Distiller
+from autocompress.compress.examples import Batch
 from autocompress.compress.lab import Epoch, Lab
 from autocompress.compress.lesson import Lesson
 from autocompress.compress.model import Model
+from autocompress.compress.replay import Replay, graph
 from autocompress.errors import Failure
 
 CLIP = 5.0  # longest gradient; a guard against a bad first step, rarely reached later
@@ -80,7 +82,9 @@ class Run:
         self.net.to(lab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.lesson = Lesson(distillers, model, self.net, lab, teacher, plan.batch_size)
         self.trained = _free(self.net, model, plan.scope) + list(self.lesson.modules.parameters())
-        self.optimizer = _optimizer(self.trained, plan)
+        self.rate = torch.zeros((), device=lab.device)  # tensors, because they go into the record of a step
+        self.follows = torch.zeros((), device=lab.device)
+        self.optimizer = _optimizer(self.trained, plan, self.rate)
         self.zeros = _zeros(self.net, model.sparse)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if plan.ema else None
         self.whole = self.lesson.needs.whole_batches
@@ -90,8 +94,12 @@ class Run:
             raise Failure("unsupported", f"{type(distillers[-1]).__name__} {text}")
         self.steps = math.ceil(self.batches / plan.accumulate)  # in an epoch
         self.done = 0  # epochs
-        self.losses = 0.0
+        self.replay: Replay | None = None
         self._restore()
+
+    @property
+    def _records(self) -> bool:
+        return self.lab.device.type == "cuda"
 
     @property
     def best(self) -> nn.Module:
@@ -108,13 +116,17 @@ class Run:
         with torch.random.fork_rng(devices=lab.cuda):
             torch.manual_seed(lab.order(epoch))  # for networks that draw while training, such as dropout
             batches = lab.batches(plan.batch_size, epoch, view=view, whole=self.whole)
+            step = self._recorded()
             for place, batch in enumerate(batches):
-                loss = self.lesson.loss(batch, view, epoch, plan.epochs, plan.smoothing)
-                begun = place - place % plan.accumulate
-                (loss / min(plan.accumulate, self.batches - begun)).backward()  # type: ignore[no-untyped-call]
-                total += loss.detach()
-                if (place + 1) % plan.accumulate == 0 or place + 1 == self.batches:
-                    longest = torch.maximum(longest, self._step(epoch * self.steps + place // plan.accumulate))
+                self._pace(epoch * self.steps + place // plan.accumulate)
+                kept = self.lesson.kept(batch, view)
+                if plan.accumulate > 1:
+                    loss, norm = self._part(batch, kept, place)
+                else:
+                    given = {"x": batch.x, "y": batch.y, "index": batch.index, "mixed": batch.mixed, "kept": kept}
+                    loss, norm = step({name: x for name, x in given.items() if x is not None})
+                total += loss
+                longest = torch.maximum(longest, norm)
         self.done += 1
         loss_of_epoch = float(total) / self.batches
         if not math.isfinite(loss_of_epoch + float(longest)):
@@ -157,19 +169,45 @@ class Run:
             most = self.lab.views(self.model.classes) if self.lesson.reads_kept_logits else 0
         return epoch % most if most else epoch
 
-    def _step(self, step: int) -> Tensor:
-        """Returns how long the gradient was."""
+    def _pace(self, step: int) -> None:
+        """Set what differs from one step of the optimizer to the next."""
         plan = self.plan
+        self.rate.fill_(plan.lr * pace(step, plan.epochs * self.steps, plan.pace, plan.warmup))
+        # an average forgets its random start faster in the beginning
+        self.follows.fill_(1 - min(plan.ema, (1 + step) / (10 + step)))
+
+    def _recorded(self) -> Replay:
+        """Methods may change with the epochs, so a record of one is good for an epoch; without any, for all."""
+        if self.replay is None or self.lesson.needs.anybody or self.lesson.needs.peer:
+            self.replay = Replay(self._whole_step, graph if self._records else None)
+        return self.replay
+
+    def _whole_step(self, given: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The loss of a batch, and how long its gradient was."""
+        self.optimizer.zero_grad()
+        batch = Batch(given["x"], given["y"], given["index"], given.get("mixed"))
+        loss = self.lesson.loss(batch, given.get("kept"), self.done, self.plan.epochs, self.plan.smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), self._step()
+
+    def _part(self, batch: Batch, kept: Tensor | None, place: int) -> tuple[Tensor, Tensor]:
+        """The same for one of several batches that make a step."""
+        many = self.plan.accumulate
+        loss = self.lesson.loss(batch, kept, self.done, self.plan.epochs, self.plan.smoothing)
+        (loss / min(many, self.batches - (place - place % many))).backward()  # type: ignore[no-untyped-call]
+        last = (place + 1) % many == 0 or place + 1 == self.batches
+        return loss.detach(), self._step() if last else torch.zeros_like(self.rate)
+
+    def _step(self) -> Tensor:
+        """Returns how long the gradient was."""
         norm = torch.nn.utils.clip_grad_norm_(self.trained, CLIP)
-        for group in self.optimizer.param_groups:
-            group["lr"] = plan.lr * pace(step, plan.epochs * self.steps, plan.pace, plan.warmup)
         self.optimizer.step()
         self.optimizer.zero_grad()
         with torch.no_grad():
             for weight, zero in self.zeros:
                 weight.masked_fill_(zero, 0.0)
             if self.average is not None:
-                _follow(self.average, self.net, plan.ema, step)
+                _follow(self.average, self.net, self.follows)
         return norm.detach()
 
 
@@ -202,7 +240,7 @@ def _free(net: nn.Module, model: Model, scope: Scope) -> list[nn.Parameter]:
     return free
 
 
-def _optimizer(parameters: Iterable[nn.Parameter], plan: Plan) -> torch.optim.Optimizer:
+def _optimizer(parameters: Iterable[nn.Parameter], plan: Plan, rate: Tensor) -> torch.optim.Optimizer:
     """Decay pulls on filters and matrices; on norms and biases it only disturbs."""
     every = [p for p in parameters if p.requires_grad]
     groups = [
@@ -210,8 +248,8 @@ def _optimizer(parameters: Iterable[nn.Parameter], plan: Plan) -> torch.optim.Op
         {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if plan.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=0.0, fused=True)
-    return torch.optim.SGD(groups, lr=0.0, momentum=MOMENTUM, nesterov=True, fused=True)
+        return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=rate.is_cuda)
+    return torch.optim.SGD(groups, lr=rate, momentum=MOMENTUM, nesterov=True, fused=True)
 
 
 def _zeros(net: nn.Module, sparse: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
@@ -220,9 +258,8 @@ def _zeros(net: nn.Module, sparse: Sequence[str]) -> list[tuple[Tensor, Tensor]]
     return [(weight, weight == 0) for weight in weights]
 
 
-def _follow(average: nn.Module, net: nn.Module, stays: float, step: int) -> None:
-    """Exponential average of weights and of batch norms' averages; early on it forgets its random start faster."""
-    share = 1 - min(stays, (1 + step) / (10 + step))
+def _follow(average: nn.Module, net: nn.Module, share: Tensor) -> None:
+    """Exponential average of weights and of batch norms' averages."""
     for mine, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
         if mine.is_floating_point():
             mine.lerp_(new, share)

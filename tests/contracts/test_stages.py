@@ -5,6 +5,7 @@ import torch
 from hands import BIGGER, SHORTER, SMALL, counting, fresh, lab, made, same, settings, sizes, state
 
 from autocompress.compress.stages.base import Stage
+from autocompress.measure.counted import macs
 
 every = pytest.mark.parametrize("stage", settings(Stage, **SHORTER))
 
@@ -15,7 +16,9 @@ def test_shape_foretells_what_run_leaves(stage, student):
     model, bench = fresh(student), lab()
     foretold = made(Stage, stage).shape(model, bench)
     left, _ = counting(made(Stage, stage).run(model, bench))
-    assert sizes(foretold) == sizes(left)
+    if made(Stage, stage).exact:
+        assert sizes(foretold) == sizes(left)
+    assert macs(left.net, left.inputs) == pytest.approx(macs(foretold.net, foretold.inputs), rel=0.1)
     assert (foretold.quantizer, foretold.student) == (left.quantizer, left.student)
 
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, field_validator, model_validator
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -110,8 +109,9 @@ class Python(Student):
             net.load_state_dict(load_file(self.weights) if self.weights.endswith(SAFE) else _unpickled(self.weights))
         except FileNotFoundError:
             raise ValueError(f"weights: no such file: {self.weights}") from None
-        except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"weights: {self.weights} does not fit {self.function}: {error}") from error
+        except Exception as error:  # it is anybody's file
+            reason = " ".join(str(error).split())[:300]  # torch names every tensor, on lines of their own
+            raise ValueError(f"weights: {self.weights} does not fit {self.function}: {reason}") from error
 
     @property
     def pretrained(self) -> str:

@@ -61,9 +61,8 @@ class Torchvision(Student):
             take(net, _first(net), inputs[0])
             _, parts = find_parts(net, lambda: dry_run(net, inputs), classes)
         except Exception as error:  # whatever a network says of images too small, or not square
-            raise Failure(
-                "unsupported", f"torchvision's {self.name} cannot take images of {inputs}: {error}"
-            ) from error
+            reason = f"torchvision's {self.name} cannot take images of {inputs}: {error}"
+            raise Failure("unsupported", reason) from error
         remember(net, Parts(("permute",), parts.head) if self.name.startswith(CHANNELS_LAST) else parts)
         return net
 
