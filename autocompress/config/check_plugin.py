@@ -114,6 +114,12 @@ class Checker:
         """A setting that is itself a plug-in, or a list of them."""
         if node.value is None and wanted.takes(None):
             return node
+        if "choice" in node.fields and wanted.takes(None):
+            try:
+                self.hole(node)
+            except Refused:
+                return node
+            return each_option(node, lambda option: self.nested(option, wanted, base))
         if isinstance(node.value, list):
             return replace(node, value=[self.plug(item, base) for item in node.items])
         return self.plug(node, base)

@@ -53,7 +53,8 @@ class Taught(Training, ABC):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "Taught":
-        if self.hint is not None and self.hint.works_on != "features":
+        says_something = self.hint is not None and (self.hint.needs.anybody or self.hint.needs.peer)
+        if self.hint is not None and says_something and self.hint.works_on != "features":
             raise ValueError("hint: wants a method that works on features, such as fitnet; write the other as method")
         if len(self.methods()) == 2 and self.methods()[0].works_on != "answers":
             raise ValueError("hint: goes with a method that works on answers, such as logit")
