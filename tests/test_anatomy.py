@@ -3,11 +3,11 @@
 import pytest
 import torch
 import torchvision
-from hands import fresh, same
-from patients import CUTTABLE, UNCUTTABLE, Patient, conv
+from hands import fresh
+from patients import CUTTABLE, UNCUTTABLE, Patient, Step, conv
 from torch import nn
 
-from autocompress.compress.anatomy import Anatomy, Part, remove, sizes
+from autocompress.compress.anatomy import Anatomy, remove, sizes
 from autocompress.compress.dissect import dissect, prove
 from autocompress.compress.hidden import attends, hidden
 from autocompress.compress.layers import refit, sized, width
@@ -85,23 +85,9 @@ def test_what_nobody_can_follow_is_refused(patient):
 
 
 def test_an_unknown_layer_is_refused():
-    net = nn.Sequential(conv(3, 8), nn.Flatten(2), nn.LSTM(64, 4))
+    net = Step(lambda self, x: self.lstm(x.flatten(2))[0].reshape(x.shape), lstm=nn.LSTM(64, 64))
     with pytest.raises(Failure, match="LSTM"):
-        dissect(Patient(Last(net)), INPUTS, "head")
-
-
-class Last(nn.Module):
-    """The LSTM's output, as a map."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-        self.back = nn.Linear(4, 64)
-
-    def forward(self, x):
-        stem, flat, lstm = self.net
-        y, _ = lstm(flat(x))
-        return self.back(y).reshape(x.shape)
+        dissect(Patient(net), INPUTS, "head")
 
 
 @pytest.mark.parametrize("wrong", ["order", "missing", "foreign"])

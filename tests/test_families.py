@@ -502,7 +502,7 @@ def test_weights_that_do_not_fit_are_told(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
         _ = student.pretrained
     save_file(own(SMALL, 10, 4).state_dict(), file)
-    with pytest.raises(ValueError, match="does not fit hands:own: Error.* size mismatch for 0.0.weight"):
+    with pytest.raises(ValueError, match=r"does not fit hands:own: Error.* size mismatch for 0.0.weight"):
         student.pretrain(net)
     for name in ("w.safetensors", "w.pt"):
         (tmp_path / name).write_bytes(b"nothing of the kind")

@@ -68,15 +68,15 @@ def stage(**given):
 @pytest.mark.parametrize("student", [WIDE, DEEP], ids=lambda s: s["use"])
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("of", ["macs", "params"])
-@pytest.mark.parametrize("share", [0.3, 0.7])
-def test_the_target_is_met(student, scope, of, share):
-    model = fresh(student)
-    smaller = cut(model, lab(round_to=1), Target(share, of), Magnitude(), Rules(scope))
-    assert left(smaller, model)[of] == pytest.approx(1 - share, rel=0.05)
+def test_the_target_is_met(student, scope, of):
+    model, bench = fresh(student), lab(round_to=1)
+    for share in (0.3, 0.7):
+        smaller = cut(model, bench, Target(share, of), Magnitude(), Rules(scope))
+        assert left(smaller, model)[of] == pytest.approx(1 - share, rel=0.05)
 
 
 @every
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", SCOPES[1:])
 def test_the_same_ratio_costs_the_same_in_every_scope(importance, scope):
     model, bench = fresh(DEEP), lab(round_to=1)
     by = made(Importance, importance)

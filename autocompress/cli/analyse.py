@@ -77,7 +77,7 @@ def sensitivity(
         return
     data(_heading(subject, dense))
     data(f"below, accuracy in % after one layer alone has lost this share of its {_words(by, pattern, recalibrate)};")
-    data(f"cap: the largest of these that costs {_points(allowed)} or less\n")
+    data(f"cap: the largest of these that costs {_points(allowed)} or less\n\n")
     data(_loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
     data("\n" + _yaml(caps))
     for why in dict.fromkeys(whole.values()):
@@ -121,7 +121,7 @@ def breakpoint(
         document("breakpoint", asked_for | {"curve": rows, "breakpoint": result})
     else:
         data(_heading(subject, dense))
-        data(f"below, accuracy after the network has lost this share of its {_words(by, pattern, recalibrate)}\n")
+        data(f"below, accuracy after the network has lost this share of its {_words(by, pattern, recalibrate)}\n\n")
         data(_curve_table(found, points, subject))
         data("\n" + _answer(found, known, allowed))
     if not found.resolved:
