@@ -7,6 +7,8 @@ with an underscore is one plug-in: one frozen class whose fields are its setting
 import ast
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -150,6 +152,15 @@ def written(base: type[P], plug: P) -> dict[str, Any]:
     mine = (module, f"{module}:", f"{module}:{qualname}")
     name = next(name for name, target in names(base).items() if target in mine)
     return {"use": name, **plug.model_dump(mode="json")}
+
+
+def own(function: str) -> Any:
+    """What `package.module:name` names: code of the user's, looked for beside the study too."""
+    module, _, name = function.partition(":")
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)
+    return getattr(importlib.import_module(module), name)
 
 
 def base_of(plural: str) -> type[Plugin]:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
+from autocompress.compress.manifest import load, save
+from autocompress.compress.model import Model
 from autocompress.compress.students._find_parts import quarters
 from autocompress.compress.students._widths import rounded
 from autocompress.compress.students.base import Parts, Scale, Student
@@ -459,7 +461,9 @@ def test_a_function_is_found_beside_the_study(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "state", "checkpoint", "module"])
-def test_weights_are_those_of_the_file(kind, tmp_path):
+def test_weights_are_those_of_the_file(kind, tmp_path, monkeypatch):
+    if kind != "safetensors":
+        monkeypatch.setenv("AUTOCOMPRESS_TRUST_CODE", "1")
     torch.manual_seed(1)
     source = own(SMALL, 10)
     file = tmp_path / ("w.safetensors" if kind == "safetensors" else "w.pt")
@@ -472,7 +476,7 @@ def test_weights_are_those_of_the_file(kind, tmp_path):
             "module": source,
         }
         torch.save(what[kind], file)
-    settings = {"use": "python", "function": "hands:own", "weights": str(file), "trust_code": kind != "safetensors"}
+    settings = {"use": "python", "function": "hands:own", "weights": str(file)}
     student = make(Student, {**settings, "mean": [0.1] * 3, "std": [0.2] * 3})
     net = student.build(SMALL, 10)
     assert not same(net.state_dict(), source.state_dict())
@@ -493,7 +497,8 @@ def test_weights_have_the_digest_of_what_is_in_them(tmp_path):
     assert make(Student, {"use": "python", "function": "hands:own"}).scale is None
 
 
-def test_weights_that_do_not_fit_are_told(tmp_path):
+def test_weights_that_do_not_fit_are_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCOMPRESS_TRUST_CODE", "1")
     file = tmp_path / "w.safetensors"
     student = make(Student, {"use": "python", "function": "hands:own", "weights": str(file)})
     net = student.build(SMALL, 10)
@@ -506,7 +511,7 @@ def test_weights_that_do_not_fit_are_told(tmp_path):
         student.pretrain(net)
     for name in ("w.safetensors", "w.pt"):
         (tmp_path / name).write_bytes(b"nothing of the kind")
-        settings = {"use": "python", "function": "hands:own", "weights": str(tmp_path / name), "trust_code": True}
+        settings = {"use": "python", "function": "hands:own", "weights": str(tmp_path / name)}
         with pytest.raises(ValueError, match="does not fit hands:own"):
             make(Student, settings).pretrain(net)
 
@@ -594,3 +599,28 @@ def test_the_exported_file_answers_as_the_network_does(student, tmp_path):
         most = np.abs(expected).max()
         assert most > 0
         np.testing.assert_allclose(run(x.numpy()) / most, expected / most, atol=1e-4)
+
+
+# --- what a device wants ----------------------------------------------------------------------------------------------
+
+
+def test_mbnet_looks_at_a_smaller_image():
+    settings = {"use": "mbnet", "widths": [4, 8], "stem": "small"}
+    full, half = (make(Student, {**settings, **more}).build((3, 32, 48), 10) for more in ({}, {"resolution": 16}))
+    assert macs(half, (3, 32, 48)) == pytest.approx(macs(full, (3, 16, 24)), rel=1e-6)
+    assert params(half) == params(full)
+    plain = make(Student, {**settings, "resolution": 64}).build((3, 32, 48), 10)
+    assert not hasattr(plain, "shrink")
+
+
+def test_weights_for_colours_have_one_scale_for_grey():
+    student = {"use": "python", "function": "hands:own", "mean": [0.1, 0.2, 0.6], "std": [0.2, 0.2, 0.5]}
+    assert Model.fresh(student, (1, 32, 32), 10, 0).scale == Scale((pytest.approx(0.3),), (pytest.approx(0.3),))
+    assert Model.fresh(student, (3, 32, 32), 10, 0).scale == Scale((0.1, 0.2, 0.6), (0.2, 0.2, 0.5))
+
+
+def test_a_layer_that_asks_for_its_version_is_loaded(tmp_path):
+    model = Model.fresh({"use": "torchvision", "name": "mnasnet0_5"}, (3, 64, 64), 10, 0)
+    save(model, tmp_path, mean=(0.5,) * 3, std=(0.5,) * 3)
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(load(tmp_path).net(x), model.net(x))

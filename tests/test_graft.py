@@ -133,6 +133,8 @@ def test_the_projector_comes_from_the_seed_alone():
     assert same(one, state(grafted(fresh(), seed=3)))
     assert torch.equal(before, torch.get_rng_state())
     assert not same(one, state(grafted(fresh(), seed=4)))
+    untouched = finish(fit(fresh(), lab(seed=3), replace(FAST, lr=1e-12, weight_decay=0.0), [Simkd()]))
+    torch.testing.assert_close(state(untouched)["projector.0.weight"], one["projector.0.weight"])
 
 
 def test_a_second_graft_replaces_the_first():

@@ -198,9 +198,18 @@ def test_the_scales_of_batch_norms_count_for_taylor():
         gradients = _gradients(model.copy().net, lab(), "sum")
         gradients["blocks.0.1.weight"] *= times
         group = SHARED.anatomy(model).groups[0]
-        parts = slices(model.net, group, gradients)
+        parts = slices(dict(model.net.named_parameters()), group, gradients)
         found[times] = made(Importance, "taylor").score(parts, group.width, torch.Generator())
     assert (found[100.0] > found[1.0]).all()
+
+
+def test_frozen_weights_have_gradients_too_and_stay_frozen():
+    model = fresh(SMALL)
+    model.net.head.requires_grad_(False)
+    smaller = cut(model, lab(), 0.5, made(Importance, "taylor"))
+    assert [name for name, p in smaller.net.named_parameters() if not p.requires_grad] == ["head.weight", "head.bias"]
+    thawed = cut(replace(model, net=model.copy().net.requires_grad_(True)), lab(), 0.5, made(Importance, "taylor"))
+    assert same(state(smaller), state(thawed))
 
 
 @pytest.mark.parametrize("name", ["taylor", "hessian"])

@@ -66,22 +66,26 @@ def sensitivity(
     subject = _subject(what, trial, dataset, examples, storage)
     tried = _tried(asked, how)
     places, whole = study.layers(subject, how)
-    dense = study.whole(subject)
+    dense = study.dense(subject)
     losses = study.losses(subject, places, tried, norms_too=recalibrate)
     found = list(_watched(losses, [place.layer for place in places]))
-    caps = {one.layer: one.cap(tried, dense.value, subject.images, allowed) for one in found}
+    borne = {one.layer: one.borne(tried, dense.value, subject.images, allowed) for one in found}
+    caps = {layer: most.ratio for layer, most in borne.items()}
     if json:
         layers = {"layers": [asdict(one) for one in found], "left_whole": whole, "caps": caps}
         asked_for = _asked(subject, how, recalibrate, dense)
         document("sensitivity", asked_for | {"ratios": tried, "drop": allowed} | layers)
-        return
-    data(_heading(subject, dense))
-    data(f"below, accuracy in % after one layer alone has lost this share of its {_words(by, pattern, recalibrate)};")
-    data(f"cap: the largest of these that costs {_points(allowed)} or less\n\n")
-    data(_loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
-    data("\n" + _yaml(caps))
+    else:
+        data(_heading(subject, dense))
+        data(
+            f"below, accuracy in % after one layer alone has lost this share of its {_words(by, pattern, recalibrate)};"
+        )
+        data(f"cap: the largest of these that costs {_points(allowed)} or less\n\n")
+        data(_loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
+        data("\n" + _yaml(caps))
     for why in dict.fromkeys(whole.values()):
         _say(f"left whole: {', '.join(name for name, reason in whole.items() if reason == why)} ({why})")
+    _warn(next(iter(borne.values())), "drop", allowed)
 
 
 @analyse.command("breakpoint")
@@ -116,7 +120,10 @@ def breakpoint(
     found = curve.breakpoint(tried, [p.accuracy for p in points], subject.images, rule=known, drop=allowed)
     if json:
         rows = [p._asdict() | {"spread": subject.measured(p.accuracy).spread} for p in points]
-        asked_for = _asked(subject, how, recalibrate, dense) | {"rule": known, "drop": allowed}
+        asked_for = _asked(subject, how, recalibrate, dense) | {
+            "rule": known,
+            "drop": allowed if known != "kneedle" else None,
+        }
         result = asdict(found) | {"resolved": found.resolved}
         document("breakpoint", asked_for | {"curve": rows, "breakpoint": result})
     else:
@@ -124,8 +131,7 @@ def breakpoint(
         data(f"below, accuracy after the network has lost this share of its {_words(by, pattern, recalibrate)}\n\n")
         data(_curve_table(found, points, subject))
         data("\n" + _answer(found, known, allowed))
-    if not found.resolved:
-        _say(_warning(found, known, allowed))
+    _warn(found, known, allowed)
 
 
 # --- what was asked for ---
@@ -296,10 +302,12 @@ def _answer(found: "Breakpoint", rule: "Rule", drop: float) -> str:
     return f"breakpoint {found.ratio:g}: {share} lower is {found.threshold * 100:.2f} %, {ends}; {spread}"
 
 
-def _warning(found: "Breakpoint", rule: "Rule", drop: float) -> str:
+def _warn(found: "Breakpoint", rule: "Rule", drop: float) -> None:
+    if found.resolved:
+        return
     what = "this fall" if rule == "kneedle" else f"a drop of {_points(drop) if rule == 'drop' else f'{drop * 100:g} %'}"
     few = f"{found.images:,} validation images cannot resolve {what}"
-    return f"warning: {few}; it takes {found.enough:,} for a standard error of half of it"
+    _say(f"warning: {few}; it takes {found.enough:,} for a standard error of half of it")
 
 
 def _say(text: str) -> None:

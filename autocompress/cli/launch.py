@@ -23,6 +23,10 @@ Storage = Annotated[
     str | None,
     typer.Option(envvar="AUTOCOMPRESS_STORE", help="postgresql+psycopg://... instead of a file.", show_default=False),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust-code", help="Open weights that are not safetensors: such files may run any code."),
+]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines with the time, even on a terminal.")]
 Json = Annotated[bool, typer.Option("--json", help="The front as one JSON document on stdout.")]
 
@@ -34,6 +38,7 @@ def run(
     budget: Time = None,
     workers: Workers = None,
     storage: Storage = None,
+    trust: Trust = False,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
@@ -43,6 +48,7 @@ def run(
     """
     from autocompress.study.load import load
 
+    trusting(trust)
     _launch(load(study, name=name, storage=storage), trials, budget, workers, plain, json)
 
 
@@ -52,13 +58,21 @@ def resume(
     budget: Time = None,
     workers: Workers = None,
     storage: Storage = None,
+    trust: Trust = False,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
     """Go on with a study, without its file."""
     from autocompress.study.study import Study
 
+    trusting(trust)
     _launch(Study.open(name, storage=storage), trials, budget, workers, plain, json)
+
+
+def trusting(trust: bool) -> None:
+    """For this process and its workers."""
+    if trust:
+        os.environ["AUTOCOMPRESS_TRUST_CODE"] = "1"
 
 
 def _launch(

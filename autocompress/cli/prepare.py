@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autocompress.cli.launch import Json
+from autocompress.cli.launch import Json, Trust, trusting
 from autocompress.cli.out import CONFIGURATION, UNEXPECTED, data, document, people
 
 STUDY = "autocompress.study/v1"
@@ -39,6 +39,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Studies, spaces and devices.")],
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
     quick: Annotated[bool, typer.Option("--quick", help="Read the files only; do not try their students.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Find every mistake in study, space and device files, with its place and what would be right.
 
@@ -50,6 +51,7 @@ def check(
     known = next((f for f in FORMATS if f == form), None)
     if known is None:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
+    trusting(trust)
     found: list[Diagnostic] = []
     hopeless = False
     for file in files:

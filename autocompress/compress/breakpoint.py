@@ -107,6 +107,8 @@ def _after(ratios: Sequence[float], place: int) -> float | None:
 
 
 def _enough(accuracy: float, allowed: float) -> int:
-    """Images for a standard error of half of what is allowed."""
+    """Images for a standard error of half of what is allowed; where nothing is right, there is nothing to tell."""
+    if allowed < DUST:
+        return 1
     share = min(max(accuracy, 0.0), 1.0)
     return max(1, math.ceil(share * (1 - share) / (allowed / 2) ** 2))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,9 @@ def load(folder: Path) -> Model:
     try:
         state = tensors_of(weights)
         reshape(model.net, {name: value.shape for name, value in state.items()})
-        model.net.load_state_dict(state, strict=True)  # nothing missing, nothing left over
+        versioned = OrderedDict(state)
+        versioned._metadata = model.net.state_dict()._metadata  # type: ignore[attr-defined]  # some layers ask for it
+        model.net.load_state_dict(versioned, strict=True)  # nothing missing, nothing left over
         if _widths(model.net) != manifest["widths"]:
             raise KeyError("the widths in the manifest are others")
     except (SafetensorError, RuntimeError, AttributeError, KeyError) as error:

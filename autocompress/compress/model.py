@@ -41,7 +41,7 @@ class Model:
             net = family.build(inputs, classes).eval()
         if pretrain:
             family.pretrain(net)
-        return cls(net, student, inputs, classes, scale=family.scale)
+        return cls(net, student, inputs, classes, scale=_fitting(family.scale, inputs[0]))
 
     @property
     def parts(self) -> Parts:
@@ -53,3 +53,11 @@ class Model:
 
     def example(self, batch: int = 1) -> torch.Tensor:
         return torch.zeros(batch, *self.inputs)
+
+
+def _fitting(scale: Scale | None, channels: int) -> Scale | None:
+    """Of weights for colours, on grey images: one for all."""
+    if scale is None or len(scale.mean) == channels:
+        return scale
+    many = len(scale.mean)
+    return Scale((sum(scale.mean) / many,) * channels, (sum(scale.std) / many,) * channels)

@@ -22,10 +22,11 @@ SOFTNESS = 4.0  # a trained net makes no mistake on its training examples; only 
 def scores(net: nn.Module, groups: Sequence[Group], by: Importance, lab: Lab) -> dict[str, Tensor]:
     """By the root of each group. Those of different groups can be compared."""
     gradients = _gradients(net, lab, by.gradients)
+    parameters = dict(net.named_parameters())
     found = {}
     for group in groups:
         chance = torch.Generator().manual_seed(int(digest("channels", str(lab.seed), group.root)[:15], 16))
-        own = by.score(slices(net, group, gradients), group.width, chance)
+        own = by.score(slices(parameters, group, gradients), group.width, chance)
         name = type(by).__name__
         assert own.shape == (group.width,), f"{name} gave {tuple(own.shape)} for {group.width}"
         if not own.isfinite().all():
@@ -34,9 +35,8 @@ def scores(net: nn.Module, groups: Sequence[Group], by: Importance, lab: Lab) ->
     return found
 
 
-def slices(net: nn.Module, group: Group, gradients: Mapping[str, Tensor]) -> list[Slice]:
-    """Of every parameter that the group runs through."""
-    parameters = dict(net.named_parameters())
+def slices(parameters: Mapping[str, nn.Parameter], group: Group, gradients: Mapping[str, Tensor]) -> list[Slice]:
+    """Of every one of these that the group runs through."""
     found = []
     for part in group.parts:
         if part.tensor in parameters:
@@ -52,7 +52,10 @@ def _gradients(net: nn.Module, lab: Lab, kind: str) -> dict[str, Tensor]:
     if kind == "none":
         return {}
     net.to(lab.device).eval()
-    named = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    named = dict(net.named_parameters())
+    frozen = [p for p in named.values() if not p.requires_grad]  # they matter as much as any
+    for parameter in frozen:
+        parameter.requires_grad_(True)
     total = {name: torch.zeros_like(p) for name, p in named.items()}
     for batch in _some(lab, kind):
         loss = F.cross_entropy(net(batch.x) / SOFTNESS, batch.y if batch.mixed is None else batch.mixed)
@@ -60,6 +63,8 @@ def _gradients(net: nn.Module, lab: Lab, kind: str) -> dict[str, Tensor]:
         for name, gradient in zip(named, found, strict=True):
             if gradient is not None:
                 total[name] += gradient if kind == "sum" else gradient**2 / SINGLES
+    for parameter in frozen:
+        parameter.requires_grad_(False)
     net.to("cpu")
     return {name: values.cpu() for name, values in total.items()}
 

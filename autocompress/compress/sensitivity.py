@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from autocompress.compress.anatomy import Group, remove
-from autocompress.compress.breakpoint import breakpoint
+from autocompress.compress.breakpoint import Breakpoint, breakpoint
 from autocompress.compress.dissector import SHARED
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
@@ -43,15 +43,16 @@ class Loss:
     kept: tuple[int, ...]
     accuracy: tuple[float, ...]
 
-    def cap(self, ratios: Sequence[float], dense: float, images: int, drop: float) -> float:
-        """The largest ratio of those tried that costs no more than `drop`; 0 if all cost more."""
-        return breakpoint((0.0, *ratios), (dense, *self.accuracy), images, drop=drop).ratio
+    def borne(self, ratios: Sequence[float], dense: float, images: int, drop: float) -> Breakpoint:
+        """How much may go here for no more than `drop`."""
+        return breakpoint((0.0, *ratios), (dense, *self.accuracy), images, drop=drop)
 
 
 def channels(model: Model, lab: Lab, by: Importance) -> list[Place]:
     """Every group of channels, in the order of the network; the lowest scores of a group go first."""
     anatomy = SHARED.anatomy(model)
-    groups = [group for group in anatomy.groups if by.judges(slices(model.net, group, {}))]
+    parameters = dict(model.net.named_parameters())
+    groups = [group for group in anatomy.groups if by.judges(slices(parameters, group, {}))]
     if not groups:
         found = f"{len(anatomy.groups)} groups were found"
         raise Failure("unsupported", f"there are no channels to cut that {type(by).__name__} can judge; {found}")
@@ -108,7 +109,8 @@ def accuracy_of(net: nn.Module, lab: Lab, *, norms_too: bool = False) -> float:
     """On the validation split, where the work is done. Changes the network."""
     if norms_too:
         recalibrate(net, lab)
-    return lab.accuracy(net.to(lab.device))
+    images = len(lab.data.val)
+    return round(lab.accuracy(net.to(lab.device)) * images) / images  # it comes in 32 bits
 
 
 def _in_order(net: nn.Module, layers: Collection[str]) -> tuple[str, ...]:

@@ -73,7 +73,8 @@ def trim(
     """As `cut`, and there may be nothing to do. The target is a share of the `whole` model, or of this one."""
     anatomy = SHARED.anatomy(model)
     smaller = model.copy()
-    groups = [group for group in anatomy.groups if _free(smaller.net, group, by, rules.ignore)]
+    parameters = dict(smaller.net.named_parameters())
+    groups = [group for group in anatomy.groups if _free(parameters, group, by, rules.ignore)]
     if not groups:
         judge = f" that {type(by).__name__} can judge" if by is not None else ""
         raise Failure("unsupported", f"there are no channels to cut{judge}; {len(anatomy.groups)} groups were found")
@@ -153,11 +154,11 @@ def _best(group: Group, known: Mapping[str, Tensor] | None, many: int) -> list[i
     return sorted(known[group.root].argsort(descending=True, stable=True)[:many].tolist())
 
 
-def _free(net: nn.Module, group: Group, by: Importance | None, ignore: Sequence[str]) -> bool:
+def _free(parameters: Mapping[str, nn.Parameter], group: Group, by: Importance | None, ignore: Sequence[str]) -> bool:
     """Whether channels of this group may go."""
     if any(fnmatchcase(maker, pattern) for maker in group.makers() for pattern in ignore):
         return False
-    return by is None or by.judges(slices(net, group, {}))
+    return by is None or by.judges(slices(parameters, group, {}))
 
 
 def _check(model: Model, before: int, narrower: bool) -> None:

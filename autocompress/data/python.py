@@ -1,9 +1,6 @@
 """Images from a function of the user's own."""
 
-import importlib
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -13,6 +10,7 @@ from pydantic import Field, field_validator
 from autocompress.data._arrays import from_arrays
 from autocompress.data._photos import square, upright
 from autocompress.data.base import Data, Dataset
+from autocompress.plugin import own
 
 
 class Python(Data):
@@ -39,7 +37,7 @@ class Python(Data):
 
     def load(self) -> Dataset:
         try:
-            found = _function(self.function)(**self.kwargs)
+            found = own(self.function)(**self.kwargs)
         except Exception as error:  # it is anybody's code
             raise ValueError(f"{self.function} failed with {type(error).__name__}: {error}") from error
         if isinstance(found, Dataset):
@@ -89,12 +87,3 @@ class Python(Data):
             raise ValueError(f"{which} yields {image.dtype}; wants uint8 pixels, 0 to 255: no ToTensor, no Normalize")
         found: NDArray[np.uint8] = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
         return found if self.side is None else np.asarray(square(Image.fromarray(found), self.side))
-
-
-def _function(name: str) -> Callable[..., Any]:
-    place, _, function = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)  # beside the study is where people write it
-    found: Callable[..., Any] = getattr(importlib.import_module(place), function)
-    return found

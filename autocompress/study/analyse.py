@@ -112,9 +112,9 @@ def losses(
 
 
 def sweep(subject: Subject, by: By, ratios: Sequence[float], *, norms_too: bool = False) -> Iterator[Point]:
-    """The whole network, cut further and further: every layer loses the same share of its channels, or the network
+    """The whole network, cut further and further: each time anew, and without training.
 
-    that share of its weights, as the pattern says. Each time from the whole one, without training.
+    Every layer loses the same share of its channels; or the network that share of its weights, as the pattern says.
     """
     model, lab = subject.model, subject.lab
     before = _weights(model.net)
@@ -130,7 +130,7 @@ def possible(by: By, ratios: Sequence[float]) -> list[float]:
     return [ratio for ratio in ratios if isinstance(by, Importance) or ratio <= by.most]
 
 
-def whole(subject: Subject) -> Measurement:
+def dense(subject: Subject) -> Measurement:
     """Accuracy before anything is cut."""
     return subject.measured(accuracy_of(subject.model.copy().net, subject.lab))
 

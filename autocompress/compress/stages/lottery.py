@@ -23,7 +23,7 @@ class Lottery(Training):
     The start is what the stage is given, so make it the first stage to start from random weights (Frankle and Carbin
     2019, arXiv 1803.03635); deeper networks want to `rewind` to some epochs later (Frankle et al. 2020, arXiv
     1912.05671). Again from the `weights` of then, or only with their `lr` (Renda et al. 2020, arXiv 2003.02389), or
-    from `random` ones: the control that tells whether the start mattered.
+    the last time from `random` ones: the control, which tells whether the start mattered.
     """
 
     by: Pattern
@@ -55,10 +55,12 @@ class Lottery(Training):
             plan = replace(self.plan(early), pace="constant")
             model = yield from fit(model, lab, plan, part="early", of=self.cost(lab))
         start = model
+        last = _redrawn(start, lab.order(1)) if self.again == "random" else start
         for turn in range(self.rounds + 1):
             if turn:
                 model = thinned(model, self.by, self._after(turn, before), lab.order(turn), head=self.head)
-                model = self._again(model, start, lab.order(turn))
+                if self.again != "lr":
+                    model = rewound(model, last if turn == self.rounds else start)
             done = early + turn * late
             model = yield from fit(model, lab, self.plan(late), part=f"round-{turn}", before=done, of=self.cost(lab))
         assert share(model, self.by, head=self.head) > self.sparsity - 1e-6, "what was taken out came back"
@@ -78,13 +80,6 @@ class Lottery(Training):
         """Each turn takes the same share of what is left."""
         left = (1 - self.sparsity) / (1 - before)
         return 1 - (1 - before) * math.pow(left, turn / self.rounds)
-
-    def _again(self, model: Model, start: Model, seed: int) -> Model:
-        if self.again == "lr":
-            return model
-        if self.again == "random":
-            start = _redrawn(start, seed)
-        return rewound(model, start)
 
 
 def _redrawn(model: Model, seed: int) -> Model:

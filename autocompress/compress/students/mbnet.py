@@ -50,6 +50,7 @@ class Mbnet(Student):
     expansions: Few | tuple[Few, ...] = Field(4, json_schema_extra={"search": {"int": [1, 6]}})
     kernels: Kernel | tuple[Kernel, ...] = Field(3, json_schema_extra={"search": {"choice": [3, 5, 7]}})
     strides: Stride | tuple[Stride, ...] = 2
+    resolution: Annotated[int, Field(ge=8, le=1024)] | None = None  # the shorter side of what the network looks at
     stem: Stem = "auto"
 
     @model_validator(mode="after")
@@ -67,7 +68,10 @@ class Mbnet(Student):
 
     def build(self, inputs: tuple[int, int, int], classes: int) -> nn.Module:
         channels, *sides = inputs
-        small = is_small(self.stem, inputs)
+        if self.resolution is not None and self.resolution < min(sides):
+            sides = [round(side * self.resolution / min(sides)) for side in sides]
+        looks = (sides[0], sides[1])
+        small = is_small(self.stem, (channels, *looks))
         first, *others = strides((1 if small else 2, *self._each(self.strides)), min(sides))
         before = self.widths[0]
         stages = nn.Sequential()
@@ -80,6 +84,8 @@ class Mbnet(Student):
                 before = width
             stages.append(stage)
         net = nn.Sequential()
+        if looks != inputs[1:]:
+            net.add_module("shrink", nn.AdaptiveAvgPool2d(looks))
         net.add_module("stem", nn.Sequential(*_activated(channels, self.widths[0], 3, first, 1)))
         net.add_module("stages", stages)
         net.add_module("pool", nn.AdaptiveAvgPool2d(1))

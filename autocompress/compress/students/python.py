@@ -1,10 +1,8 @@
 """A network of your own, written in Python."""
 
 import hashlib
-import importlib
 import os
 import pickle
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,8 +15,10 @@ from torch import Tensor, nn
 from autocompress.compress.students._dry_run import at_rest
 from autocompress.compress.students._find_parts import find_parts, remember, remembered
 from autocompress.compress.students.base import Parts, Scale, Student
+from autocompress.plugin import own
 
 SAFE = ".safetensors"
+TRUST = "AUTOCOMPRESS_TRUST_CODE"  # what --trust-code sets, for workers too
 
 
 class Python(Student):
@@ -33,7 +33,6 @@ class Python(Student):
     function: str
     kwargs: dict[str, Any] = Field({})
     weights: str | None = None
-    trust_code: bool = False  # open weights that are not safetensors, and so may run any code
     mean: tuple[float, ...] | None = None  # per channel, of pixels scaled to [0, 1]
     std: tuple[float, ...] | None = None
     stages: tuple[str, ...] | None = None  # outputs of these: maps (B, C, H, W) or tokens (B, T, C)
@@ -48,10 +47,10 @@ class Python(Student):
 
     @model_validator(mode="after")
     def _clear(self) -> "Python":
-        if self.weights and not self.weights.endswith(SAFE) and not self.trust_code:
+        if self.weights and not self.weights.endswith(SAFE) and not os.environ.get(TRUST):
             raise ValueError(
                 f"weights: {self.weights} may run any code when it is opened; convert it to safetensors, with "
-                "safetensors.torch.save_file(net.state_dict(), FILE), or set trust_code: true if you trust its author"
+                "safetensors.torch.save_file(net.state_dict(), FILE), or say --trust-code if you trust its author"
             )
         if (self.mean is None) != (self.std is None) or len(self.mean or ()) != len(self.std or ()):
             raise ValueError("mean, std: want as many numbers of the one as of the other")
@@ -71,13 +70,8 @@ class Python(Student):
         return net
 
     def _call(self, inputs: tuple[int, int, int], classes: int) -> nn.Module:
-        place, _, name = self.function.partition(":")
-        here = os.getcwd()
-        if here not in sys.path:
-            sys.path.append(here)  # beside the study is where people write it
         try:
-            function = getattr(importlib.import_module(place), name)
-            net = function(inputs, classes, **self.kwargs)
+            net = own(self.function)(inputs, classes, **self.kwargs)
         except Exception as error:  # it is anybody's code
             raise ValueError(f"function: {self.function} failed with {type(error).__name__}: {error}") from error
         if not isinstance(net, nn.Module):

@@ -223,7 +223,8 @@ def test_fitnet_alone_keeps_the_labels_away_and_then_goes():
     with Lesson([Logit(), method], model, model.net.train(), bench, bench.teacher("it"), 8) as lesson:
         slopes = []
         for epoch in (0, 1):
-            lesson.loss(next(bench.batches(8, 0)), view=0, epoch=epoch, epochs=2, smoothing=0.0).backward()
+            batch = next(bench.batches(8, 0))
+            lesson.loss(batch, lesson.kept(batch, view=0), epoch, epochs=2).backward()
             head = model.net.get_submodule(model.parts.head)
             slopes.append(
                 (head.weight.grad.abs().sum(), lesson.modules.get_parameter("bridges.1.0.weight").grad.abs().sum())
