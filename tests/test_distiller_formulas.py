@@ -327,6 +327,9 @@ def test_srrl():
     seen = embeddings(ES, ET[:, :5], teacher_head=head)
     expected = ((ES - ET[:, :5]) ** 2).mean() + ((ES @ weight.T + bias - ZT) ** 2).mean()
     assert total(Srrl(weight=2.0), seen, nn.Identity()) == near(2 * expected)
+    matrix = nn.Linear(5, 5)
+    Srrl().losses(seen, matrix)["answer"].backward()
+    assert matrix.weight.grad.abs().sum() > 0
 
 
 def test_wkd_f():

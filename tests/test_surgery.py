@@ -4,15 +4,15 @@ import inspect
 
 import pytest
 import torch
-from hands import BIGGER, FAST, SMALL, finish, fresh, lab, made, same, sizes, state
+from hands import BIGGER, FAST, SMALL, finish, fresh, lab, same, sizes, state
 from torch import nn
 
+from autocompress.compress.dissect import dissect
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.importances.magnitude import Magnitude
 from autocompress.compress.importances.taylor import Taylor
 from autocompress.compress.model import Model
 from autocompress.compress.recalibrate import average, recalibrate
-from autocompress.compress.stages.base import Stage
 from autocompress.compress.surgery import cut
 from autocompress.compress.train import fit
 from autocompress.compress.widths import kept
@@ -133,7 +133,8 @@ def test_pruning_twice_works():
 def test_torch_prunings_shared_defaults_hold_nothing_of_ours():
     import torch_pruning
 
-    finish(made(Stage, {"use": "prune", "by": "magnitude"}).run(fresh(), lab()))
+    model = fresh()
+    dissect(model.net, model.inputs, model.parts.head)
     for owner in (torch_pruning.BasePruner.__init__, torch_pruning.DependencyGraph.get_all_groups):
         for parameter in inspect.signature(owner).parameters.values():
             held = parameter.default if isinstance(parameter.default, dict | list) else ()

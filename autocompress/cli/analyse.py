@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from autocompress.cli.launch import Json, Storage
+from autocompress.cli.launch import Storage
 from autocompress.cli.out import data, document, people
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ Mask = Annotated[
 ]
 Norms = Annotated[bool, typer.Option("--recalibrate", help="Average batch norms anew after each cut, as prune does.")]
 Examples = Annotated[int | None, typer.Option("--examples", min=1, help="Validation images to look at, of all.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Drop = Annotated[str | None, typer.Option("--drop", metavar="DROP", help="What accuracy may lose: '1 pp' (default).")]
 
 
@@ -230,11 +231,10 @@ def _watched(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
     if not people().is_terminal:
         yield from steps
         return
-    with people().status("") as status:
-        many, rest = len(names), iter(steps)
-        for place, name in enumerate(names, 1):
-            status.update(f"{place}/{many} {name}")
-            yield next(rest)
+    with people().status(names[0]) as status:
+        for done, step in enumerate(steps, 1):
+            status.update(f"{names[min(done, len(names) - 1)]}, {done}/{len(names)} done")
+            yield step
 
 
 def _heading(subject: "Subject", dense: "Measurement") -> str:

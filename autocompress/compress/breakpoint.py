@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Literal, get_args
 
 Rule = Literal["drop", "relative", "kneedle"]
@@ -16,7 +16,7 @@ class Breakpoint:
     """`ratio` is the last that holds of those tried, `beyond` the next, which does not; None where all of them hold.
 
     `low` to `high` is where the fit, less and plus one standard error, crosses the `threshold`; of a knee, the ratios
-    that come within one standard error of it. `enough` images would bring the standard error to half the allowed drop.
+    around it that come within one standard error of it. With `enough` images, one standard error is half of the drop.
     """
 
     ratio: float
@@ -83,11 +83,11 @@ def _knee(ratios: Sequence[float], fit: tuple[float, ...], images: int) -> Break
         return Breakpoint(ratios[-1], None, ratios[0], ratios[-1], fit, None, images, 1)
     above = [(a - fit[-1]) / fall + r / ratios[-1] - 1 for r, a in zip(ratios, fit, strict=True)]
     last = above.index(max(above))
-    reach = [height + spread(a, images) / fall for height, a in zip(above, fit, strict=True)]
-    near = [ratio for ratio, height in zip(ratios, reach, strict=True) if height >= above[last]]
-    return Breakpoint(
-        ratios[last], _after(ratios, last), near[0], near[-1], fit, None, images, _enough((fit[0] + fit[-1]) / 2, fall)
-    )
+    near = [height + spread(a, images) / fall >= above[last] for height, a in zip(above, fit, strict=True)]
+    low = last - sum(1 for _ in takewhile(bool, reversed(near[:last])))
+    high = last + sum(1 for _ in takewhile(bool, near[last + 1 :]))
+    enough = _enough((fit[0] + fit[-1]) / 2, fall)
+    return Breakpoint(ratios[last], _after(ratios, last), ratios[low], ratios[high], fit, None, images, enough)
 
 
 def _crossing(ratios: Sequence[float], curve: Sequence[float], threshold: float) -> float:

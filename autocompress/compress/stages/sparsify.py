@@ -13,7 +13,7 @@ from autocompress.compress.recalibrate import recalibrate
 from autocompress.compress.stages._training import Taught
 from autocompress.compress.stages.base import Run
 from autocompress.compress.train import fit
-from autocompress.plugin import ranged
+from autocompress.plugin import among, ranged
 
 
 class Sparsify(Taught):
@@ -24,10 +24,10 @@ class Sparsify(Taught):
 
     by: Pattern
     sparsity: Annotated[float, Field(ge=0, lt=1)] = ranged(0.5, 0.0, 0.95)
-    steps: Annotated[int, Field(ge=1)] = 1
-    recover: Annotated[int, Field(ge=0)] = 0
+    steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)
+    recover: Annotated[int, Field(ge=0)] = 0  # epochs of training after each step
     lr: Annotated[float, Field(gt=0)] = ranged(0.05, 0.005, 0.2, log=True)
-    method: Distiller | None = None
+    method: Distiller | None = None  # to recover with
     head: bool = False
 
     @model_validator(mode="after")
@@ -37,7 +37,7 @@ class Sparsify(Taught):
         for one in self.methods():
             if type(one).start is not Distiller.start:
                 name = type(one).__name__.lower()
-                raise ValueError(f"method: {name} changes the network, so distill with it first, then sparsify")
+                raise ValueError(f"method: {name} puts a part of the teacher into the network; distill can do that")
         return self
 
     def shape(self, model: Model, lab: Lab) -> Model:
