@@ -280,7 +280,7 @@ def test_a_stage_that_was_killed_goes_on_where_it_was(bench, tmp_path):
         event = running.send(True) if isinstance(event, Gated) else next(running)
     running.close()  # as a kill would, after the third epoch was put aside
     resumed = events(Bench(bench.spec, tmp_path / "again"), job(long))
-    assert [e.text.split(",")[0] for e in resumed if isinstance(e, Progress)][0] == "distill: epoch 4/4"
+    assert next(e.text for e in resumed if isinstance(e, Progress)).startswith("distill: epoch 4/4")
     assert not any((bench._cache.folder / "begun").rglob("*.tensors"))
     monolith = events(Bench(bench.spec, tmp_path / "whole"), job({**long, "views": 1}))[-1].outcome
     assert resumed[-1].outcome.artifacts["weights"] == monolith.artifacts["weights"]
@@ -298,3 +298,16 @@ def test_widths_follow_the_device_where_a_family_can(bench):
     made = bench._begun(job(student=small))[0]
     assert {conv.out_channels % 4 for conv in made.net.modules() if hasattr(conv, "out_channels")} == {0}
     assert made.student["round_to"] == 4
+
+
+def test_zeros_are_counted_where_there_are_any_and_packed_where_they_are_asked_for(bench, tmp_path):
+    thin = {"use": "sparsify", "by": {"use": "magnitude"}, "sparsity": 0.8}
+    plain, sparse = ({m.metric: m.value for m in events(bench, job(*s))[-1].outcome.measurements} for s in ([], [thin]))
+    assert "sparsity" not in plain
+    assert 0.7 < sparse["sparsity"] < 0.85  # the head keeps its weights
+    assert sparse["size_packed"] < 0.6 * sparse["size"]
+    assert sparse["macs"] == plain["macs"]
+    assert "size_lzma" not in sparse
+    asks = Bench(study(limits=(Limit(metric="size_lzma", side="max", bound=1e6),)), tmp_path / "asks")
+    numbers = {m.metric: m.value for m in events(asks, job(thin))[-1].outcome.measurements}
+    assert numbers["size_lzma"] < sparse["size"]

@@ -424,14 +424,16 @@ TABLE = [
         "    sise: 64 kB",
         "24:5: error[unknown-name]: device.limits.sise: no metric is called 'sise'; did you mean "
         "'size'?\n"
-        "    hint: known: accuracy, latency_p50, latency_p95, size, params, macs",
+        "    hint: known: accuracy, latency_p50, latency_p95, size, size_packed, size_lzma, sparsity, params, "
+        "macs",
     ),
     (
         "metric nobody measures",
         "    size: 64 kB",
         "    energy: 3 mJ",
         "24:5: error[unsupported]: device.limits.energy: 'energy' is not measured yet\n"
-        "    hint: known: accuracy, latency_p50, latency_p95, size, params, macs",
+        "    hint: known: accuracy, latency_p50, latency_p95, size, size_packed, size_lzma, sparsity, params, "
+        "macs",
     ),
     (
         "wrong side",

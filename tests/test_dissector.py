@@ -115,7 +115,8 @@ def test_a_process_that_goes_home_while_it_is_asked_is_replaced(one, monkeypatch
 
 def test_nothing_is_left_running_when_whoever_asked_is_killed():
     program = (
-        "import time; from autocompress.compress.dissector import SHARED; from autocompress.compress.model import Model;"
+        "import time; from autocompress.compress.model import Model;"
+        "from autocompress.compress.dissector import SHARED;"
         "m = Model.fresh({'use': 'cnn'}, (1, 8, 8), 10, 0); SHARED.anatomy(m);"
         "print(SHARED._process.pid, flush=True); time.sleep(600)"
     )

@@ -1,4 +1,4 @@
-"""What `check` finds out by trying: which students can be built, cut, taught and exported, and what they are refused."""
+"""What `check` finds out by trying: which students can be built, cut, taught and exported, and what is refused them."""
 
 import pytest
 from hands import SMALL

@@ -94,7 +94,8 @@ def test_the_pace_rises_in_a_line_and_falls_along_a_cosine_to_nearly_nothing():
 
 
 def test_decay_spares_norms_and_biases():
-    decayed, spared = _optimizer(fresh(BIGGER).net.parameters(), replace(FAST, weight_decay=0.1), torch.zeros(())).param_groups
+    plan, rate = replace(FAST, weight_decay=0.1), torch.zeros(())
+    decayed, spared = _optimizer(fresh(BIGGER).net.parameters(), plan, rate).param_groups
     assert {p.ndim for p in decayed["params"]} == {2, 4}
     assert {p.ndim for p in spared["params"]} == {1}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)

@@ -19,7 +19,9 @@ DIMENSIONS: dict[str, Dimension] = {
     "/s": "rate",
     "": "count",
 }
-MEASURED = ("accuracy", "latency_p50", "latency_p95", "size", "params", "macs")  # what measure/ can answer for today
+MEASURED = (  # what measure/ can answer for today
+    "accuracy", "latency_p50", "latency_p95", "size", "size_packed", "size_lzma", "sparsity", "params", "macs",
+)  # fmt: skip
 MOST_OBJECTIVES = 4
 KINDS = ("hard", "soft")
 

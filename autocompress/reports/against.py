@@ -8,6 +8,8 @@ from autocompress.values.metric import known, show
 
 WORDS = {  # metric -> (when the number falls, when it rises)
     "size": ("smaller", "larger"),
+    "size_packed": ("smaller without its zeros", "larger without its zeros"),
+    "size_lzma": ("smaller after LZMA", "larger after LZMA"),
     "latency_p50": ("faster", "slower"),
     "latency_p95": ("faster at the 95 % mark", "slower at the 95 % mark"),
     "params": ("fewer parameters", "more parameters"),
