@@ -114,6 +114,25 @@ def test_no_group_loses_more_than_the_most():
     assert widths(cut(model, bench, 0.5, Magnitude(), Rules(most=0.25))) == [24, 48, 96, 96]
 
 
+@pytest.mark.parametrize("scope", ["local", "global", "isomorphic"])
+def test_capped_layers_lose_no_more_than_their_caps(scope):
+    model, bench = lopsided(), lab(round_to=1)
+    groups = {group.root: group.width for group in SHARED.anatomy(model).groups}
+    first, *_, last = groups
+    rules = Rules(scope, caps={first: 0.0, last: 0.25, "nobody.*": 0.0})
+    smaller = cut(model, bench, 0.6, Magnitude(), rules)
+    left = {group.root: group.width for group in SHARED.anatomy(smaller).groups}
+    assert left[first] == groups[first]
+    assert left[last] >= 0.75 * groups[last]
+    assert all(left[name] < groups[name] for name in list(groups)[1:-1])
+
+
+def test_a_prune_stage_takes_the_caps_that_the_analysis_prints():
+    stage = made(Stage, {"use": "prune", "by": "magnitude", "ratio": 0.5, "caps": {"blocks.0.*": 0.0}})
+    model = fresh(WIDE)
+    assert widths(finish(stage.run(model, lab())))[0] == widths(model)[0]
+
+
 def test_isomorphic_compares_like_with_like():
     """In a residual network those inside of blocks are not compared with those that all blocks share."""
     model, bench = fresh(DEEP), lab(round_to=1)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -32,7 +32,15 @@ class Rules:
 
     scope: Scope = "local"
     most: float = 0.9  # share of any group that may go
+    caps: Mapping[str, float] = field(default_factory=dict)  # the same for layers of which a pattern tells the names
     ignore: tuple[str, ...] = ()  # patterns of names of layers that keep their channels
+
+    def bound(self, group: Group) -> float:
+        """Share of this group that may go: what its most sensitive layer bears."""
+        named = [
+            cap for pattern, cap in self.caps.items() if any(fnmatchcase(name, pattern) for name in group.makers())
+        ]
+        return min([self.most, *named])
 
 
 def cut(
@@ -105,8 +113,10 @@ def _widths(
     """Of each group, how many channels stay."""
     had = {group.root: group.width for group in SHARED.anatomy(whole).groups}
 
+    bounds = {group.root: rules.bound(group) for group in groups}
+
     def local(ratio: float) -> dict[str, int]:
-        return locally(groups, had, min(ratio, rules.most), round_to)
+        return locally(groups, had, ratio, bounds, round_to)
 
     if target.of == "channels" and (known is None or rules.scope == "local"):
         return local(target.share)
@@ -123,7 +133,7 @@ def _widths(
     if known is None or rules.scope == "local":
         return reach(wanted, cost, local)
     pools = _pools(net, groups) if rules.scope == "isomorphic" else [groups]
-    return reach(wanted, cost, lambda ratio: across(pools, known, had, ratio, rules.most, round_to))
+    return reach(wanted, cost, lambda ratio: across(pools, known, had, ratio, bounds, round_to))
 
 
 def _price(model: Model, of: str) -> Callable[[Mapping[str, int]], int]:

@@ -41,9 +41,12 @@ def step(group: Group, round_to: int) -> int:
     return round_to // math.gcd(round_to, group.each)
 
 
-def locally(groups: Sequence[Group], whole: Widths, ratio: float, round_to: int) -> dict[str, int]:
-    """Each group loses the same share of the channels it had in the `whole` network."""
-    return {g.root: min(g.width, kept(whole[g.root], ratio, step(g, round_to))) for g in groups}
+def locally(
+    groups: Sequence[Group], whole: Widths, ratio: float, bounds: Mapping[str, float], round_to: int
+) -> dict[str, int]:
+    """Each group loses the same share of the channels it had in the `whole` network, but not beyond its bound."""
+    shares = {group.root: min(ratio, bounds[group.root]) for group in groups}
+    return {g.root: min(g.width, kept(whole[g.root], shares[g.root], step(g, round_to))) for g in groups}
 
 
 def across(
@@ -51,12 +54,12 @@ def across(
     scores: Mapping[str, Tensor],
     whole: Widths,
     ratio: float,
-    most: float,
+    bounds: Mapping[str, float],
     round_to: int,
 ) -> dict[str, int]:
     """Each pool loses the same share of its channels, the lowest scores first, whichever groups they are in.
 
-    But no group more than the share `most` of what it had.
+    But no group more of what it had than its bound.
     """
     widths = {}
     for pool in pools:
@@ -64,7 +67,7 @@ def across(
         order = torch.cat([scores[group.root] for group in pool]).argsort(stable=True)
         gone = torch.bincount(owner[order[: round(ratio * len(order))]], minlength=len(pool)).tolist()
         for group, many in zip(pool, gone, strict=True):
-            wanted = max(group.width - many, whole[group.root] * (1 - most))
+            wanted = max(group.width - many, whole[group.root] * (1 - bounds[group.root]))
             widths[group.root] = nearest(group.width, wanted, step(group, round_to))
     return widths
 

@@ -48,9 +48,7 @@ class Crd(Distiller):
 
     needs: ClassVar[Needs] = Needs(teacher=False, embeddings=True)
     works_on: ClassVar[Literal["answers", "features"]] = "features"
-    cost: ClassVar[float] = (
-        3.4  # at most: ResNet-50 -> ResNet-18, 224 x 224, on one H200, negatives of their own for each
-    )
+    cost: ClassVar[float] = 3.4  # at most: as the others, but measured with negatives of their own for each example
     weight: Annotated[float, Field(gt=0)] = ranged(0.8, 0.1, 3.0, log=True)
     negatives: Annotated[int, Field(ge=1)] = among(16_384, 1024, 4096, 16_384)  # never more than there are examples
     temperature: Annotated[float, Field(gt=0)] = ranged(0.07, 0.05, 0.2)

@@ -24,9 +24,7 @@ class Training(Stage, ABC):
     smoothing: Annotated[float, Field(ge=0, lt=1)] = ranged(0.0, 0.0, 0.2)  # of the labels
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # how much of the average of weights stays at each step; 0: none
 
-    def plan(
-        self, epochs: int, teacher: str = "teacher", views: int | None = None, scope: Scope = "all"
-    ) -> Plan:
+    def plan(self, epochs: int, teacher: str = "teacher", views: int | None = None, scope: Scope = "all") -> Plan:
         return Plan(
             epochs=epochs,
             lr=self.lr,

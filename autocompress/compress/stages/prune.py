@@ -17,6 +17,7 @@ from autocompress.compress.train import fit
 from autocompress.compress.widths import Target
 from autocompress.plugin import among, ranged
 
+Cap = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=0.99)] | None
 
 
@@ -34,6 +35,7 @@ class Prune(Taught):
     params: Share = ranged(None, 0.1, 0.9)
     scope: Scope = among("local", "local", "global", "isomorphic")
     most: Annotated[float, Field(gt=0, lt=1)] = 0.9  # share of the channels that any layer may lose
+    caps: dict[str, Cap] = Field({})  # the same for layers by patterns; `autocompress analyse sensitivity` finds them
     ignore: tuple[str, ...] = ()  # patterns of the names of layers that keep theirs, such as stages.0.*
     steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)  # each takes the same share of what is left
     recover: Annotated[int, Field(ge=0)] = 0  # epochs of training after each step
@@ -91,4 +93,4 @@ class Prune(Taught):
         return channels + macs + params
 
     def _rules(self) -> Rules:
-        return Rules(self.scope, self.most, self.ignore)
+        return Rules(self.scope, self.most, self.caps, self.ignore)
