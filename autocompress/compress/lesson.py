@@ -75,8 +75,10 @@ class Lesson:
             return None
         return self._lab.kept_logits(self._taught_by, view)[batch.index]
 
-    def loss(self, batch: Batch, kept: Tensor | None, epoch: int, epochs: int, smoothing: float = 0.0) -> Tensor:
-        """One forward pass of everybody who takes part."""
+    def loss(self, batch: Batch, taught: Tensor | None, epoch: int, epochs: int, smoothing: float = 0.0) -> Tensor:
+        """One forward pass of everybody who takes part; the teacher's first, while nothing waits for a backward pass."""
+        if taught is None and self._taught_by and (self.needs.teacher or self._teacher):
+            taught = self._taught_by(batch.x)
         with self._precision():
             logits = self._net(batch.x)
         logits = logits.float()
@@ -84,17 +86,14 @@ class Lesson:
         total = F.cross_entropy(logits, wanted, label_smoothing=smoothing)
         if not self._distillers:
             return total
-        step = self._step(batch, logits, kept, epoch, epochs)
+        step = self._step(batch, logits, taught, epoch, epochs)
         bridges = self.modules.get_submodule("bridges")
         for distiller, bridge in zip(self._distillers, bridges.children(), strict=True):
             own = sum(distiller.losses(step, bridge).values(), torch.zeros((), device=logits.device))
             total = own + distiller.task_weight(step.progress) * total
         return total
 
-    def _step(self, batch: Batch, logits: Tensor, kept: Tensor | None, epoch: int, epochs: int) -> Step:
-        taught = logits.detach() if kept is None else kept
-        if kept is None and self._taught_by and (self.needs.teacher or self._teacher):
-            taught = self._taught_by(batch.x)
+    def _step(self, batch: Batch, logits: Tensor, taught: Tensor | None, epoch: int, epochs: int) -> Step:
         peer = None
         if self.needs.peer:
             with self._precision():
@@ -102,7 +101,7 @@ class Lesson:
             peer = peer.float()
         return Step(
             student=logits,
-            teacher=taught,
+            teacher=logits.detach() if taught is None else taught,
             y=batch.y,
             index=batch.index,
             epoch=epoch,

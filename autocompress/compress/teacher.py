@@ -14,7 +14,8 @@ class Teacher:
 
     def __init__(self, model: Model, key: str, data: Dataset, device: torch.device) -> None:
         self.model, self.key = model, key
-        self.net = model.copy().net.to(device).eval().requires_grad_(False)
+        self.net = model.copy().net.eval().requires_grad_(False)
+        self.net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._precision = Precision(self.net, model.inputs, device)
         scale = model.scale
         same = scale is None or (scale.mean, scale.std) == (data.mean, data.std)
