@@ -15,9 +15,10 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -152,6 +153,15 @@ def written(base: type[P], plug: P) -> dict[str, Any]:
     mine = (module, f"{module}:", f"{module}:{qualname}")
     name = next(name for name, target in names(base).items() if target in mine)
     return {"use": name, **plug.model_dump(mode="json")}
+
+
+def _one_colon(function: str) -> str:
+    if function.count(":") != 1:
+        raise ValueError(f'wants "package.module:name", got {function!r}')
+    return function
+
+
+Function = Annotated[str, AfterValidator(_one_colon)]  # code of the user's, by name
 
 
 def own(function: str) -> Any:

@@ -5,12 +5,12 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from autocompress.data._arrays import from_arrays
 from autocompress.data._photos import square, upright
 from autocompress.data.base import Data, Dataset
-from autocompress.plugin import own
+from autocompress.plugin import Function, own
 
 
 class Python(Data):
@@ -22,18 +22,11 @@ class Python(Data):
 
     runs_code: ClassVar[bool] = True
 
-    function: str
+    function: Function
     kwargs: dict[str, Any] = Field({})  # what the function is called with
     side: Annotated[int, Field(gt=0)] | None = None  # pairs only: make every image a square of this size
     val: Annotated[float, Field(gt=0, lt=1)] = 0.1  # share of the training examples; unused if the function gives some
     split_seed: int = 0
-
-    @field_validator("function")
-    @classmethod
-    def _named(cls, function: str) -> str:
-        if function.count(":") != 1:
-            raise ValueError(f'wants "package.module:name", got {function!r}')
-        return function
 
     def load(self) -> Dataset:
         try:

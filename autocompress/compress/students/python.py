@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from autocompress.compress.students._dry_run import at_rest
 from autocompress.compress.students._find_parts import find_parts, remember, remembered
 from autocompress.compress.students.base import Parts, Scale, Student
-from autocompress.plugin import own
+from autocompress.plugin import Function, own
 
 SAFE = ".safetensors"
 TRUST = "AUTOCOMPRESS_TRUST_CODE"  # what --trust-code sets, for workers too
@@ -30,20 +30,13 @@ class Python(Student):
 
     runs_code: ClassVar[bool] = True
 
-    function: str
+    function: Function
     kwargs: dict[str, Any] = Field({})
     weights: str | None = None
     mean: tuple[float, ...] | None = None  # per channel, of pixels scaled to [0, 1]
     std: tuple[float, ...] | None = None
     stages: tuple[str, ...] | None = None  # outputs of these: maps (B, C, H, W) or tokens (B, T, C)
     head: str | None = None
-
-    @field_validator("function")
-    @classmethod
-    def _named(cls, function: str) -> str:
-        if function.count(":") != 1:
-            raise ValueError(f'wants "package.module:name", got {function!r}')
-        return function
 
     @model_validator(mode="after")
     def _clear(self) -> "Python":
