@@ -76,7 +76,7 @@ class Lesson:
         return self._lab.kept_logits(self._taught_by, view)[batch.index]
 
     def loss(self, batch: Batch, taught: Tensor | None, epoch: int, epochs: int, smoothing: float = 0.0) -> Tensor:
-        """One forward pass of everybody who takes part; the teacher's first, while nothing waits for a backward pass."""
+        """One forward pass of everybody who takes part; the teacher first, while nothing waits for a backward pass."""
         if taught is None and self._taught_by and (self.needs.teacher or self._teacher):
             taught = self._taught_by(batch.x)
         with self._precision():
