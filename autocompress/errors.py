@@ -3,6 +3,7 @@
 from typing import Literal, get_args
 
 FailureCode = Literal[
+    "data",  # the examples cannot be read: a missing folder, a broken image, a function that fails
     "bad_recipe",  # the recipe cannot be built (a setting out of range after filling)
     "nan_loss",  # training diverged
     "no_effect",  # a stage ran but changed nothing (pruning that did not move the MACs)

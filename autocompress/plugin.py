@@ -165,12 +165,17 @@ Function = Annotated[str, AfterValidator(_one_colon)]  # code of the user's, by 
 
 
 def own(function: str) -> Any:
-    """What `package.module:name` names: code of the user's, looked for beside the study too."""
+    """What `package.module:name` names: code of the user's, looked for in the folder where they started too."""
     module, _, name = function.partition(":")
     here = os.getcwd()
     if here not in sys.path:
         sys.path.append(here)
-    return getattr(importlib.import_module(module), name)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name not in (module, module.partition(".")[0]):
+            raise  # something that it imports itself
+        raise ModuleNotFoundError(f"no {module}.py in {here}, where you started, nor installed") from error
 
 
 def base_of(plural: str) -> type[Plugin]:

@@ -151,6 +151,16 @@ def test_check_tries_the_students_of_a_study(tmp_path):
     assert f"       refused: prune(magnitude): {why} (every candidate needs it)\n" in done.stdout
 
 
+def test_data_that_cannot_be_read_is_a_mistake_in_its_place(tmp_path):
+    file = tmp_path / "photos.yaml"
+    line = STUDY.splitlines().index("data: digits") + 1
+    file.write_text(STUDY.replace("data: digits", f"data: {{use: folder, path: {tmp_path}/photos, side: 8}}"))
+    done = program("check", file, home=tmp_path)
+    assert done.returncode == 3
+    assert f"{file}:{line}:7: error[bad-value]: data: {tmp_path}/photos: no such folder" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_a_changed_study_is_exit_5_and_as_forks_it(ran):
     home, file, _ = ran
     changed = home / "changed.yaml"

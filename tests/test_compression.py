@@ -1,13 +1,19 @@
 """A real candidate through the house, on digits: cached prefixes, files that were run, the teacher made once."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from autocompress.compress import train
 from autocompress.compress.manifest import load
-from autocompress.errors import StudyError
+from autocompress.compress.stages.base import Stage
+from autocompress.compress.start import started
+from autocompress.data.base import Split
+from autocompress.errors import Failure, StudyError
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.study.cache import code_version
@@ -103,8 +109,6 @@ def test_its_weights_and_manifest_rebuild_the_very_model(bench, tmp_path):
         (folder / name).write_bytes(bench._artifacts.get(outcome.artifacts[role]))
     rebuilt = load(folder)
     x, _ = validation(bench)
-    import torch
-
     with torch.inference_mode():
         ours = rebuilt.net(torch.from_numpy(x)).numpy()
     theirs = make(Runtime, {"use": "onnxruntime"}).open(bench._artifacts.path(outcome.artifacts["model"]))(x)
@@ -241,6 +245,43 @@ def test_a_teacher_may_have_a_teacher_and_each_trial_says_whom_it_learns_from(tm
         events(bench, job(unknown))
 
 
+def test_a_teacher_made_here_is_shown_the_datas_scale_whatever_the_student_wants(bench):
+    own = {"use": "python", "function": "hands:own", "mean": [0.5], "std": [0.25]}
+    _, lab, _ = bench._begun(job(LEARN, student=own))
+    teacher, batch = lab.teacher("teacher"), next(lab.batches(32, 0))
+    pixels = bench._data.prepared(bench._data.train.x[batch.index.numpy()])
+    assert abs(batch.x.numpy() - pixels).max() > 0.5
+    expected = teacher.model.net(torch.from_numpy(pixels))
+    torch.testing.assert_close(teacher(batch.x), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_students_in_the_datas_scale_share_its_images(bench):
+    labs = [bench._begun(job(LEARN, student=student))[1] for student in (STUDENT, {"use": "same"})]
+    assert labs[0].examples is labs[1].examples
+
+
+def test_everything_that_the_work_depends_on_is_part_of_its_key(bench, tmp_path, monkeypatch):
+    stages, recipe = [make(Stage, LEARN)], Recipe.of({"student": STUDENT, "stages": [LEARN]})
+    data = bench._data
+    fewer = Split(data.train.x[1:], data.train.y[1:])
+
+    def key(work=Job(0, recipe), data=data, **changes):
+        one = Bench(study(**changes), tmp_path)
+        monkeypatch.setitem(vars(one), "_data", data)
+        return one._key(work, stages, 1)
+
+    plain = key()
+    others = [key(Job(0, recipe, fidelity=0.5)), key(Job(0, recipe, seed=1)), key(augment=({"use": "flip"},))]
+    others += [key(device=study().device.model_copy(update={"round_to": 8}))]
+    changes = ({"train": fewer}, {"mean": (0.1,)}, {"std": (0.1,)}, {"classes": (*data.classes, "eleven")})
+    others += [key(data=replace(data, **change)) for change in changes]
+    monkeypatch.setattr("autocompress.study.compression.DEVICE", "cuda")
+    others += [key()]
+    assert len({plain, *others}) == 10
+    monkeypatch.undo()
+    assert key() == plain
+
+
 def test_the_teacher_itself_can_be_compressed(bench):
     bench._reference.parent.mkdir()
     baseline = events(bench, Job(BASELINE, Recipe.of(bench.spec.teacher)))[-1].outcome
@@ -263,6 +304,9 @@ def test_a_model_that_was_exported_can_teach_or_go_on(bench, tmp_path):
     saved = {"use": "saved", "model": str(folder)}
     again = events(bench, job(student=saved))[-1].outcome
     assert again.artifacts["model"] == outcome.artifacts["model"]
+    for inputs, classes in (((1, 8, 8), 3), ((1, 8, 9), 10)):
+        with pytest.raises(ValueError, match="a model of 10 classes of images of 8 x 8 x 1, but the data has"):
+            started(saved, inputs, classes, 0, lambda: pytest.fail("nobody asked for the teacher"))
     chained = Bench(study(teacher={"student": saved, "stages": []}), tmp_path / "chained")
     taught = events(chained, job(LEARN))[-1].outcome
     assert taught.artifacts["weights"] != outcome.artifacts["weights"]  # it learned from another teacher
@@ -284,6 +328,22 @@ def test_a_stage_that_was_killed_goes_on_where_it_was(bench, tmp_path):
     assert not any((bench._cache.folder / "begun").rglob("*.tensors"))
     monolith = events(Bench(bench.spec, tmp_path / "whole"), job({**long, "views": 1}))[-1].outcome
     assert resumed[-1].outcome.artifacts["weights"] == monolith.artifacts["weights"]
+
+
+def test_a_stage_that_fails_leaves_nothing_half_done(bench, monkeypatch):
+    epoch, there = train.Run.epoch, []
+
+    def failing(run):
+        if run.done == 1 and run.plan.epochs == 3:
+            there.extend((bench._cache.folder / "begun").rglob("*.tensors"))
+            raise Failure("nan_loss", "as it would again")
+        return epoch(run)
+
+    monkeypatch.setattr(train.Run, "epoch", failing)
+    with pytest.raises(Failure, match="as it would again"):
+        events(bench, job({**LEARN, "epochs": 3}))
+    assert len(there) == 1
+    assert not there[0].exists()
 
 
 def test_augmentation_is_part_of_the_work(bench, tmp_path):

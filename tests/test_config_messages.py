@@ -356,6 +356,19 @@ TABLE = [
         "none itself",
     ),
     (
+        "a mirror of a main teacher that is not there",
+        "teacher:\n  student: resnet\n  stages: [{use: finetune, epochs: 1}]\n",
+        "teachers:\n  other: {student: resnet}\n  mirror: {student: same}\n",
+        "7:10: error[needs-teacher]: stages.0.use: no teacher is called 'teacher'; did you mean 'other'?\n"
+        "    hint: known: other, mirror\n"
+        "26:15: error[needs-teacher]: device.limits.accuracy: is relative to the baseline, which is the "
+        "teacher's accuracy, and the study has no teacher\n"
+        "    hint: add a teacher to the study\n"
+        "30:21: error[needs-teacher]: teachers.mirror.student.use: no teacher is called 'teacher'; did you mean "
+        "'other'?\n"
+        "    hint: known: other",
+    ),
+    (
         "augmentation",
         "sampler: {use: tpe",
         "augment: [flop, {use: flip, p: 2}]\nsampler: {use: tpe",

@@ -1,6 +1,7 @@
 """Training images as networks see them: alike in every batch, from memory or from disk, mixed with their labels."""
 
 import hashlib
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.draws import Draws
-from autocompress.compress.examples import Examples
+from autocompress.compress.examples import Examples, read
 from autocompress.data.base import Dataset, Split
 
 
@@ -34,6 +35,20 @@ class Halves(Augmentation):
         rows = draws.whole(0, 8)
         lower = torch.arange(8)[None, None, :, None] >= rows[:, :, None, None]
         return torch.where(lower, other.float(), x.float()), rows[:, 0] / 8
+
+
+class Blend(Augmentation):
+    """For tests: the mean of two images, each with a weight of its own."""
+
+    mixes: ClassVar[bool] = True
+
+    def apply(self, x: Tensor, draws: Draws) -> Tensor:
+        raise AssertionError
+
+    def mix(self, x: Tensor, other: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        own = draws.uniform()
+        part = own[:, :, None, None]
+        return x.float() * part + other.float() * (1 - part), own[:, 0]
 
 
 class OnDisk:
@@ -87,6 +102,23 @@ def test_images_from_disk_are_the_same_as_from_memory(room):
             assert torch.equal(getattr(one, name), getattr(other, name)), name
 
 
+def test_an_album_that_takes_more_than_one_look_is_in_memory_whole():
+    data = digits(600)
+    there = Examples(album(data))._images
+    assert there is not None
+    assert torch.equal(there, torch.from_numpy(data.train.x))
+
+
+def test_reading_from_disk_draws_nothing_that_dropout_would_draw():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    for room in (0, None):
+        shown = Examples(album(digits()), (Shifted(),), room=room)
+        assert len(list(shown.batches(LISTS, 0, 0))) == 3
+    assert sum(len(pixels) for pixels in read(album(digits()).val.x, 64)) == 100
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_shares_of_mixed_images_are_those_of_their_pixels():
     data = digits()
     plain = Dataset(  # every image is its own label, so that pixels tell whose they are
@@ -98,6 +130,17 @@ def test_shares_of_mixed_images_are_those_of_their_pixels():
         torch.testing.assert_close(batch.mixed[:, label], (batch.x.round() == label).float().mean((1, 2, 3)))
     assert torch.equal(batch.y, batch.mixed.argmax(1))
     assert (batch.mixed.max(1).values < 1).any()
+
+
+def test_shares_of_images_mixed_twice_are_those_of_their_pixels():
+    data = digits()
+    x = np.zeros((200, 64), dtype=np.uint8)
+    x[np.arange(200), data.train.y] = 200  # each label has a pixel
+    train = Split(x.reshape(200, 1, 8, 8), data.train.y)
+    plain = replace(data, train=train, mean=(0.0,), std=(200 / 255,))
+    batch = next(Examples(plain, (Blend(), Blend())).batches([torch.arange(200)], 0, 0))
+    torch.testing.assert_close(batch.mixed, batch.x.flatten(1)[:, :10])
+    assert (batch.mixed.count_nonzero(1) > 2).any()
 
 
 def test_pixels_become_what_the_data_set_prepares():

@@ -113,7 +113,9 @@ def test_a_function_that_fails_is_named():
     for function, message in {
         "test_own_data:broken": "failed with KeyError: 'photos'",
         "test_own_data:absent": "failed with AttributeError: module 'test_own_data' has no attribute 'absent'",
-        "no_such_module:f": "failed with ModuleNotFoundError: No module named 'no_such_module'",
+        "no_such_module:f": (
+            f"failed with ModuleNotFoundError: no no_such_module.py in {Path.cwd()}, where you started, nor installed"
+        ),
     }.items():
         with pytest.raises(ValueError, match=r".") as caught:
             Python(function=function).load()

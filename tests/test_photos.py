@@ -155,7 +155,9 @@ def wrong(tree: Path) -> str:
 
 
 def test_missing_folders_are_named(tree):
-    assert wrong(tree / "nowhere").startswith("photos: no folder train in it; wants train/CLASS/*.jpg")
+    assert wrong(tree / "nowhere") == "photos: no such folder"
+    assert wrong(Path("nowhere")) == f"photos: no such folder in {Path.cwd()}, where you started"
+    assert wrong(tree / "train").startswith("photos: no folder train in it; wants train/CLASS/*.jpg")
     shutil.rmtree(tree / "test" / "b")
     (tree / "test" / "d").mkdir()
     assert wrong(tree) == "photos/test: not the classes of train (no folder b; more: d)"

@@ -1,9 +1,11 @@
 """What `check` finds out by trying: which students can be built, cut, taught and exported, and what is refused them."""
 
 import pytest
-from hands import SMALL
+from hands import SMALL, own
+from safetensors.torch import save_file
 from test_compression import INT8, LEARN, study
 
+from autocompress.compress.students.torchvision import Torchvision
 from autocompress.study import probe
 from autocompress.study.probe import Probe, Refused, options, probed
 
@@ -49,7 +51,7 @@ def test_methods_are_tried_with_an_untrained_teacher_and_without_any():
     (taught,) = tried(LEARN, crd)
     assert taught.refused == ()
     (alone,) = tried(LEARN, teacher=None)
-    assert [r.why for r in alone.refused] == ["ValueError: the study has no teacher"]
+    assert [r.why for r in alone.refused] == ["the study has no teacher"]
     (itself,) = tried(LEARN, students=[{"use": "same"}])
     assert not itself.hopeless
 
@@ -60,10 +62,37 @@ def test_what_cannot_be_built_says_why():
     assert broken.refused == (
         Refused(
             "",
-            "ValueError: function: hands:nobody failed with AttributeError: module 'hands' has no attribute 'nobody'",
+            "function: hands:nobody failed with AttributeError: module 'hands' has no attribute 'nobody'",
             True,
         ),
     )
+
+
+def test_weights_that_are_here_are_opened_and_downloads_are_not(tmp_path, monkeypatch):
+    file = str(tmp_path / "w.safetensors")
+    (gone,) = tried(LEARN, students=[{"use": "python", "function": "hands:own", "weights": file}])
+    assert [r.why for r in gone.refused] == [f"weights: no such file: {file}"]
+    save_file(own((1, 8, 8), 10, 4).state_dict(), file)
+    (narrow,) = tried(LEARN, students=[{"use": "python", "function": "hands:own", "weights": file}])
+    assert narrow.hopeless
+    assert narrow.refused[0].why.startswith(f"weights: {file} does not fit hands:own: ")
+    monkeypatch.setattr(Torchvision, "pretrain", lambda *_: pytest.fail("that is for the study to download"))
+    known = {"use": "torchvision", "name": "shufflenet_v2_x0_5", "weights": "DEFAULT"}
+    (fine,) = tried({"use": "finetune"}, students=[known])
+    assert not fine.hopeless
+
+
+def test_a_teacher_that_cannot_be_made_comes_first(tmp_path):
+    saved = {"student": {"use": "saved", "model": str(tmp_path)}, "stages": []}
+    bare = {"student": BARE, "stages": [{**PRUNE, "by": {"use": "bn_scale"}, "ratio": 0.5}]}
+    assistant, fine = tried({"use": "finetune"}, teachers={"assistant": saved})
+    assert assistant.student.startswith("assistant: saved(")
+    assert assistant.refused == (Refused("", f"{tmp_path}: no manifest.json in it, so no model", True),)
+    assert not fine.hopeless
+    teacher, fine = tried({"use": "finetune"}, teacher=bare)
+    assert teacher.student == "teacher: squeezenet(width 0.25)"
+    assert [r.stage for r in teacher.refused] == ["prune(bn_scale, ratio 0.5)"]
+    assert not fine.hopeless
 
 
 def test_exports_and_bits_are_tried_too(monkeypatch):

@@ -110,3 +110,11 @@ def test_the_line_is_what_people_read() -> None:
         "prune(keep null, {a 1}, ratio 0.333, sizes [1, 2]) → export"
     )
     assert Recipe.of({}).line == "(nothing)"
+
+
+def test_of_several_plug_ins_the_line_says_which_is_what() -> None:
+    both = {"use": "distill", "epochs": 1, "hint": {"use": "none"}, "method": {"use": "dml"}}
+    assert (
+        Recipe.of({"student": {"use": "cnn"}, "stages": [both]}).line
+        == "cnn → distill(epochs 1, hint none, method dml)"
+    )

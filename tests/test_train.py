@@ -1,6 +1,8 @@
 """The training loop: repeatable to the bit, guarded against divergence, fair to the last batch."""
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 from typing import ClassVar
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hands import BIGGER, FAST, Hints, counting, digits, finish, fresh, lab, same, state, teaching
+from hands import BIGGER, FAST, UNTRAINED, Hints, counting, digits, finish, fresh, lab, same, state, teaching
 from torch import nn
 
 from autocompress.compress.augmentations.crop import Crop
@@ -20,10 +22,12 @@ from autocompress.compress.examples import Examples
 from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
 from autocompress.compress.lesson import Lesson
+from autocompress.compress.precision import ENOUGH, Precision, rule
+from autocompress.compress.replay import WARM, Replay
 from autocompress.compress.shelf import Shelf
 from autocompress.compress.students.base import Scale
 from autocompress.compress.taps import Taps
-from autocompress.compress.train import CLIP, _optimizer, fit, pace
+from autocompress.compress.train import CLIP, Run, _filters, _optimizer, fit, pace
 from autocompress.errors import Failure
 
 TWICE = replace(FAST, epochs=2)
@@ -93,12 +97,26 @@ def test_the_pace_rises_in_a_line_and_falls_along_a_cosine_to_nearly_nothing():
     assert pace(99, 100) < 0.001
 
 
-def test_decay_spares_norms_and_biases():
-    plan, rate = replace(FAST, weight_decay=0.1), torch.zeros(())
-    decayed, spared = _optimizer(fresh(BIGGER).net.parameters(), plan, rate).param_groups
-    assert {p.ndim for p in decayed["params"]} == {2, 4}
-    assert {p.ndim for p in spared["params"]} == {1}
-    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+@pytest.mark.parametrize(
+    ("student", "spared"),
+    [
+        (BIGGER, set()),
+        ({"use": "vit", "dim": 16, "depth": 1, "heads": 2, "patch": 2}, {"class_token", "pos_embedding"}),
+        ({"use": "convnext"}, {"layer_scale"}),
+    ],
+    ids=lambda value: value["use"] if isinstance(value, dict) else "",
+)
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_decay_pulls_on_filters_and_matrices_alone(student, spared, optimizer):
+    net = fresh(student, inputs=(3, 32, 32)).net
+    plan, rate = replace(FAST, weight_decay=0.1, optimizer=optimizer), torch.zeros(())
+    pulled, left = _optimizer(net.parameters(), _filters(net), plan, rate).param_groups
+    assert (pulled["weight_decay"], left["weight_decay"]) == (0.1, 0.0)
+    names = {parameter: name for name, parameter in net.named_parameters()}
+    assert len(names) == len(pulled["params"]) + len(left["params"])
+    assert all(names[p].endswith("weight") and p.ndim > 1 for p in pulled["params"])
+    assert {names[p].rpartition(".")[2] for p in left["params"] if p.ndim > 1} == spared
+    assert {p.ndim for p in left["params"]} >= {1}
 
 
 def test_the_teachers_kept_answers_are_what_it_would_say():
@@ -140,6 +158,14 @@ def test_taps_see_inside_and_go():
         torch.testing.assert_close(head(taps.embedding), logits)
         torch.testing.assert_close(F.adaptive_avg_pool2d(taps.features[-1], 1).flatten(1), taps.embedding)
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.net.modules())
+
+
+def test_features_of_one_step_are_gone_before_the_next():
+    """They hold the graph of their forward pass: memory, and on a GPU the streams of steps that were not recorded."""
+    bench, model = lab(), fresh()
+    with Lesson([Hints()], model, model.net, bench, bench.teacher("it"), 32) as lesson:
+        lesson.loss(next(bench.batches(32, 0)), None, 0, 1).backward()
+        assert not [x for x in lesson._student._seen.values() if x.grad_fn is not None]
 
 
 def test_taps_go_when_training_is_stopped_half_way():
@@ -222,7 +248,8 @@ def test_a_damaged_checkpoint_is_a_fresh_start(tmp_path):
     assert same(whole, state(model))
 
 
-def test_batches_accumulate_to_the_gradient_of_one_large_batch():
+@pytest.mark.parametrize(("one", "each", "many"), [(100, 25, 4), (200, 50, 8)], ids=["all alike", "too few left"])
+def test_batches_accumulate_to_the_gradient_of_one_large_batch(one, each, many):
     model = fresh()
     for module in model.net.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -231,8 +258,8 @@ def test_batches_accumulate_to_the_gradient_of_one_large_batch():
     for name in norms:  # a norm sees its own batch only, so without norms both are the same
         parent, _, child = name.rpartition(".")
         setattr(model.net.get_submodule(parent), child, nn.Identity())
-    large = state(finish(fit(model, lab(), replace(FAST, batch_size=100))))
-    small = state(finish(fit(model, lab(), replace(FAST, batch_size=25, accumulate=4))))
+    large = state(finish(fit(model, lab(), replace(FAST, batch_size=one))))
+    small = state(finish(fit(model, lab(), replace(FAST, batch_size=each, accumulate=many))))
     for name, value in large.items():
         torch.testing.assert_close(small[name], value, atol=1e-5, rtol=1e-4)
 
@@ -244,6 +271,16 @@ def test_the_average_of_weights_is_what_comes_out_and_what_is_judged():
     assert not same(dict(epoch.net.state_dict()), dict(plain.net.state_dict()))
     judged = {name: value.clone() for name, value in next(running).net.state_dict().items()}
     assert same(judged, state(finish(running)))
+
+
+def test_an_average_forgets_its_start_faster_in_the_beginning_and_counts_batches_as_the_network_does():
+    run = Run(fresh(BIGGER), lab(), replace(TWICE, ema=0.99), [], "any")
+    for step, share in ((0, 0.9), (8, 0.5), (10_000, 0.01)):
+        run._pace(step)
+        assert run.follows.item() == pytest.approx(share)
+    run.epoch()
+    counts = {name: value for name, value in run.best.state_dict().items() if not value.is_floating_point()}
+    assert set(map(int, counts.values())) == {7}
 
 
 @pytest.mark.parametrize(
@@ -305,6 +342,27 @@ def test_kept_answers_are_those_to_the_pixels_that_the_student_sees(steps, tmp_p
         steps.clear()
 
 
+@pytest.mark.parametrize(
+    ("method", "views", "seen"),
+    [([], None, [0, 1, 2, 3]), ([Hints()], None, [0, 1, 2, 3]), ([Logit()], None, [0, 1, 0, 1]), ([], 3, [0, 1, 2, 0])],
+    ids=["alone", "looks inside", "reads kept answers", "told to"],
+)
+def test_examples_look_as_before_only_where_answers_are_kept_or_it_was_asked_for(method, views, seen):
+    room = Kept(room=2 * 200 * 10 * 4)
+    bench = lab(examples=Examples(digits(), [Flip()]), kept=room)
+    run = Run(fresh(), bench, replace(FAST, views=views), method, "any")
+    assert [run._view(epoch) for epoch in range(4)] == seen
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_batches():
+    model, bench = fresh(), lab()
+    epoch = next(fit(model, bench, replace(FAST, lr=1e-12, batch_size=50)))
+    net = model.copy().net.train()
+    batches = bench.batches(50, 0)
+    losses = [F.cross_entropy(net(batch.x), batch.y).item() for batch in batches]
+    assert epoch.loss == pytest.approx(np.mean(losses), rel=1e-4)
+
+
 def test_answers_that_do_not_fit_are_asked_for_each_time(steps):
     bench = lab(examples=Examples(digits(), [Flip()]), kept=Kept(room=100))
     finish(fit(fresh(), bench, TWICE, [Steps()]))
@@ -321,7 +379,53 @@ def test_a_teacher_is_shown_pixels_its_own_way():
     said = teaching(own)("it")(x)  # type: ignore[misc]
     torch.testing.assert_close(said, model.net((raw - 0.5) / 0.25), atol=1e-4, rtol=1e-4)
     plain = replace(model, scale=Scale(data.mean, data.std))
-    assert torch.equal(teaching(plain)("it")(x), model.net(x))  # type: ignore[misc]
+    assert torch.equal(teaching(plain)("it")(x), teaching(model)("it")(x))  # type: ignore[misc]
+
+
+def test_a_teacher_neither_learns_nor_draws_whatever_state_its_model_is_in():
+    model = fresh(BIGGER)
+    model.net.train()
+    net = teaching(model)("it").net  # type: ignore[misc]
+    assert not any(module.training for module in net.modules())
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    assert model.net.training
+    assert all(parameter.requires_grad for parameter in model.net.parameters())
+
+
+def test_answers_to_pixels_in_another_scale_are_kept_apart():
+    """They differ in their last bits, and who comes first must not matter to who comes second."""
+    kept, data = Kept(), digits()
+    other = replace(data, mean=(0.3,), std=(0.7,))
+    model = replace(UNTRAINED, scale=Scale(data.mean, data.std))
+    turns = ((data, kept), (other, kept), (other, Kept()))
+    benches = [Lab(shown, teachers=teaching(model, shown), kept=store) for shown, store in turns]
+    first, second, alone = (bench.kept_logits(bench.teacher("it"), 0) for bench in benches)
+    torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
+    assert torch.equal(second, alone)
+
+
+@pytest.mark.parametrize("method", [[], [Logit(), Hints()]], ids=["alone", "taught"])
+def test_what_a_training_needed_is_let_go_when_it_ends(method):
+    """Not when the collector comes: it counts objects, and knows nothing of the memory of a GPU."""
+    runs: list[weakref.ref[Run]] = []
+
+    class Watched(Run):
+        def __init__(self, *given) -> None:
+            super().__init__(*given)
+            runs.append(weakref.ref(self))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("autocompress.compress.train.Run", Watched)
+            finish(fit(fresh(), lab(), FAST, method))
+            stopped = fit(fresh(), lab(), FAST, method)
+            next(stopped)
+            stopped.close()
+        assert [run() for run in runs] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_whole_batches_leave_out_the_rest_and_refuse_when_there_is_none(steps):
@@ -361,8 +465,60 @@ def test_a_peer_learns_beside_the_student(steps):
     assert not torch.equal(steps[0].peer, steps[0].student)  # type: ignore[arg-type]
 
 
+def test_networks_that_draw_draw_anew_in_each_epoch_and_the_same_in_each_run():
+    drawn = []
+
+    class Drawing(Distiller):
+        needs = Needs(teacher=False)
+
+        def losses(self, step: Step, bridge: nn.Module) -> dict[str, torch.Tensor]:
+            drawn.append(torch.rand(3).tolist())
+            return {}
+
+    for _ in range(2):
+        finish(fit(fresh(), lab(), replace(TWICE, batch_size=1000), [Drawing()]))
+    assert drawn[:2] == drawn[2:]
+    assert drawn[0] != drawn[1]
+
+
+def wide(groups: int = 1, width: int = 64) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, groups=groups), nn.Dropout())
+
+
+def test_sixteen_bits_for_full_convolutions_that_are_large_enough_where_the_processor_has_them(monkeypatch):
+    cpu = torch.device("cpu")
+    assert 64 * 64 * 9 * 49 < ENOUGH < 64 * 64 * 9 * 100  # of this network, for 7 x 7 and for 10 x 10 pixels
+    for has in (True, False):
+        monkeypatch.setattr("autocompress.compress.precision._has_instructions", lambda has=has: has)
+        assert Precision(wide(), (64, 10, 10), cpu).short == has
+        assert not Precision(wide(), (64, 7, 7), cpu).short
+        assert not Precision(wide(groups=64), (64, 100, 100), cpu).short
+    assert [rule("cpu"), rule("cuda")] == ["cpu, 32 bits", "cuda, 16 bits"]
+    monkeypatch.setattr("autocompress.compress.precision._has_instructions", lambda: True)
+    assert rule("cpu") == "cpu, 16 bits"
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_dry_run_changes_nothing(training, monkeypatch):
+    monkeypatch.setattr("autocompress.compress.precision._has_instructions", lambda: True)
+    net = fresh(BIGGER).net.train(training)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    Precision(net, (1, 8, 8), torch.device("cpu"))
+    assert same(before, dict(net.state_dict()))
+    assert all(module.training == training and not module._forward_hooks for module in net.modules())
+
+
+class Later(Distiller):
+    """For tests: needs nobody, and yet its second epoch is another than its first."""
+
+    needs: ClassVar[Needs] = Needs(teacher=False)
+
+    def losses(self, step: Step, bridge: nn.Module) -> dict[str, torch.Tensor]:
+        return {"large": step.progress * step.student.square().mean()}
+
+
 @pytest.mark.parametrize("plan", [TWICE, PLANS["adamw"], PLANS["average"]], ids=["sgd", "adamw", "average"])
-@pytest.mark.parametrize("method", [[], [Logit(), Hints()]], ids=["alone", "taught"])
+@pytest.mark.parametrize("method", [[], [Logit(), Hints()], [Later()]], ids=["alone", "taught", "later"])
 def test_steps_replayed_from_fixed_places_train_the_very_same_weights(plan, method, monkeypatch):
     """Where there is no GPU, a record that does the work again stands for one that replays it."""
     plain = state(finish(fit(fresh(BIGGER), lab(), plan, method)))
@@ -370,13 +526,52 @@ def test_steps_replayed_from_fixed_places_train_the_very_same_weights(plan, meth
 
     def record(work, places):
         recorded.append(places)
-        return lambda: work(places)
+        run = work.__self__
+        done = run.done
+
+        def again():
+            run.done, now = done, run.done  # numbers, unlike tensors, are frozen into a record
+            found = work(places)
+            run.done = now
+            return found
+
+        return again
 
     monkeypatch.setattr("autocompress.compress.train.graph", record)
     monkeypatch.setattr("autocompress.compress.train.Run._records", True)
     assert same(plain, state(finish(fit(fresh(BIGGER), lab(), plan, method))))
     assert len(recorded) == (2 if method else 1)  # what a method does may depend on the epoch
     assert all("kept" not in places for places in recorded)  # features come from a teacher that runs
+
+
+def test_a_network_that_rests_elsewhere_is_judged_where_the_examples_are_and_goes_home(monkeypatch):
+    net, bench = fresh(BIGGER).net, lab()
+    moved = []
+    monkeypatch.setattr(net, "to", lambda device: moved.append(torch.device(device).type) or net)
+    bench.device = torch.device("meta")  # stands for a GPU; the batches stay where they can be computed
+    monkeypatch.setattr(bench.examples, "normalised", lambda x: torch.zeros(x.shape))
+    bench.accuracy(net.train())
+    assert moved == ["meta", "cpu"]
+    assert net.training
+
+
+def test_what_is_recorded_is_a_whole_batch_and_the_short_one_is_done_as_it_is():
+    done, recorded = [], []
+
+    def work(inputs):
+        done.append(len(inputs["x"]))
+        return (inputs["x"].sum(),)
+
+    def record(work, places):
+        recorded.append(places)
+        return lambda: (places["x"].sum(),)
+
+    replay = Replay(work, record)
+    sizes = [4] * WARM + [2] + [4, 4, 2]
+    sums = [replay({"x": torch.full((size,), place)})[0].item() for place, size in enumerate(sizes)]
+    assert sums == [place * size for place, size in enumerate(sizes)]
+    assert done == [4] * WARM + [2, 2]
+    assert [len(places["x"]) for places in recorded] == [4]
 
 
 def test_a_step_that_cannot_be_recorded_is_done_as_it_is(monkeypatch):

@@ -47,6 +47,8 @@ def check(
     """
     from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, render
     from autocompress.config.load import check as checked
+    from autocompress.config.load import mistaken
+    from autocompress.errors import Failure
 
     known = next((f for f in FORMATS if f == form), None)
     if known is None:
@@ -63,7 +65,10 @@ def check(
             if form == "text":
                 people().print(f"{file}: ok ({schema})", markup=False, highlight=False, soft_wrap=True)
             if form == "text" and schema == STUDY and not quick:
-                hopeless |= _tried(file)
+                try:
+                    hopeless |= _tried(file)
+                except Failure as failure:
+                    found.append(mistaken(file, failure.code, str(failure)))
     if found or form == "json":
         data(render(sorted(set(found)), known, tty=sys.stdout.isatty()))
     if found or hopeless:

@@ -99,6 +99,7 @@ class Examples:
             batch_size=None,
             num_workers=min(READERS, os.cpu_count() or 1),
             pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # or it would draw from the one that dropout draws from
         )
         for index, there, pixels in zip(wanted, needed, loader, strict=True):
             pixels, there = pixels.to(self.device, non_blocking=True), there.to(self.device)
@@ -124,7 +125,11 @@ class Examples:
             return None
         if isinstance(x, np.ndarray):
             return torch.from_numpy(x).to(self.device)
-        return torch.cat([pixels.to(self.device) for pixels in read(x)])
+        images, done = torch.empty(x.shape, dtype=torch.uint8, device=self.device), 0
+        for pixels in read(x):
+            images[done : done + len(pixels)] = pixels
+            done += len(pixels)
+        return images
 
     @cached_property
     def _labels(self) -> Tensor:
@@ -156,7 +161,8 @@ def read(images: Images | Album, size: int = 256) -> Iterator[Tensor]:
         return
     lists = [list(range(start, min(start + size, len(images)))) for start in range(0, len(images), size)]
     readers = min(READERS, os.cpu_count() or 1, len(lists))
-    yield from DataLoader(_Pages(images), sampler=lists, batch_size=None, num_workers=readers)
+    chance = torch.Generator()
+    yield from DataLoader(_Pages(images), sampler=lists, batch_size=None, num_workers=readers, generator=chance)
 
 
 def free(device: torch.device) -> int:

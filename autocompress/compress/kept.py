@@ -22,10 +22,10 @@ class Kept:
         """How many views of a training split there is room for; 0 if not even one fits."""
         return self._room // (examples * classes * torch.float32.itemsize)
 
-    def fetch(self, key: str, ask: Callable[[], Tensor]) -> Tensor:
-        """The answers under `key`; `ask` makes them if nobody has yet."""
+    def fetch(self, key: str, ask: Callable[[], Tensor], device: torch.device) -> Tensor:
+        """The answers under `key`, held on the device; `ask` makes them if nobody has yet."""
         if key not in self._held:
-            self._held[key] = self._fetched(key, ask)
+            self._held[key] = self._fetched(key, ask).to(device)
             while len(self._held) > 1 and sum(map(_bytes, self._held.values())) > self._room:
                 self._held.popitem(last=False)
         self._held.move_to_end(key)

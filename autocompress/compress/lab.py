@@ -97,17 +97,19 @@ class Lab:
     def kept_logits(self, teacher: Teacher, view: int) -> Tensor:
         """The teacher's answers for all training examples, as they look in one view."""
         steps = [[type(step).__name__, step.model_dump(mode="json")] for step in self.examples.augment]
-        key = digest("answers", teacher.key, self.data.digest, canonical(steps), str(self.seed), str(view))
-        return self.kept.fetch(key, lambda: self._asked(teacher, view)).to(self.device)
+        # the scale too: from another one to the teacher's own, pixels differ in their last bits
+        scale = canonical([list(self.data.mean), list(self.data.std)])
+        key = digest("answers", teacher.key, self.data.digest, scale, canonical(steps), str(self.seed), str(view))
+        return self.kept.fetch(key, lambda: self._asked(teacher, view), self.device)
 
     def accuracy(self, net: nn.Module) -> float:
         """Share of the validation split that `net` gets right, as a torch model: for rungs, never for a front."""
-        training = net.training
-        net.eval()
+        training, home = net.training, next(net.parameters()).device  # between stages it rests on the CPU
+        net.to(self.device).eval()
         with torch.inference_mode():
             shown = (self.examples.normalised(x.to(self.device)) for x in read(self.data.val.x, BATCH))
             predicted = torch.cat([net(x).argmax(1).cpu() for x in shown])
-        net.train(training)
+        net.to(home).train(training)
         return float((predicted == torch.from_numpy(self.data.val.y)).float().mean())
 
     def _asked(self, teacher: Teacher, view: int) -> Tensor:

@@ -40,6 +40,7 @@ class Lesson:
             needs = needs | distiller.needs
         self.needs = needs
         self._distillers, self._net, self._lab = distillers, net, lab
+        self.has_methods = bool(distillers)
         self._taught_by = teacher if needs.anybody else None
         self._precision = Precision(net, model.inputs, lab.device)
         self._student = Taps(net, model.parts, needs)
@@ -87,6 +88,7 @@ class Lesson:
         if not self._distillers:
             return total
         step = self._step(batch, logits, taught, epoch, epochs)
+        self._student.forget()
         bridges = self.modules.get_submodule("bridges")
         for distiller, bridge in zip(self._distillers, bridges.children(), strict=True):
             own = sum(distiller.losses(step, bridge).values(), torch.zeros((), device=logits.device))

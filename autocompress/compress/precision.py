@@ -21,6 +21,11 @@ class Precision:
         return torch.autocast(self._device, torch.bfloat16, enabled=self.short)
 
 
+def rule(device: str) -> str:
+    """Which of these cases a machine is: work that was done in one is not the same as in another."""
+    return f"{device}, {16 if device == 'cuda' or _has_instructions() else 32} bits"
+
+
 def _has_instructions() -> bool:
     known = torch.cpu.get_capabilities()
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))

@@ -15,7 +15,7 @@ WARM = 3  # steps before recording: libraries choose their algorithms, the optim
 
 
 class Replay:
-    """`work`, done as it is at first, then recorded once and replayed for inputs of the same shapes.
+    """`work`, done as it is at first, then recorded once and replayed for inputs of the same shapes as the first.
 
     Everything that changes from step to step has to come in with the inputs; all else is frozen into the record.
     What cannot be recorded (it looks at numbers on the way, say) is done as it is, for good.
@@ -23,12 +23,15 @@ class Replay:
 
     def __init__(self, work: Work, record: Record | None) -> None:
         self._work, self._record = work, record
+        self._shapes: dict[str, torch.Size] = {}
         self._places: dict[str, Tensor] = {}
         self._again: Again | None = None
         self._done = 0
 
     def __call__(self, inputs: Inputs) -> tuple[Tensor, ...]:
-        if self._record is None:
+        shapes = {name: x.shape for name, x in inputs.items()}
+        self._shapes = self._shapes or shapes
+        if self._record is None or shapes != self._shapes:  # the last batch may be short
             return self._work(inputs)
         if self._done < WARM:
             self._done += 1
@@ -42,8 +45,6 @@ class Replay:
                 warnings.warn(f"training goes on without a CUDA graph: {reason}", RuntimeWarning, stacklevel=2)
                 self._record = None
                 return self._work(inputs)
-        if any(x.shape != self._places[name].shape for name, x in inputs.items()):
-            return self._work(inputs)  # the short batch at the end
         for name, x in inputs.items():
             self._places[name].copy_(x)
         return self._again()
@@ -62,9 +63,9 @@ def aside(work: Work, inputs: Inputs) -> tuple[Tensor, ...]:
 
 
 def graph(work: Work, places: Inputs) -> Again:
-    """Recording does not run it: the first replay does."""
+    """Recording does not run it: the first replay does. Other threads, such as one that pins photos, may go on."""
     recorded = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(recorded):
+    with torch.cuda.graph(recorded, capture_error_mode="thread_local"):
         found = work(places)
 
     def again() -> tuple[Tensor, ...]:

@@ -44,6 +44,10 @@ class Taps:
     def embedding(self) -> Tensor | None:
         return self._seen["embedding"] if self._needs.embeddings else None
 
+    def forget(self) -> None:
+        """What was produced, and with it the whole graph behind it. Until the next forward pass nobody needs that."""
+        self._seen.clear()
+
     def _keep_output(self, name: str) -> Any:
         def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             self._seen[name] = _map(output.float())

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -62,10 +62,13 @@ def fit(
     """
     run = Run(model, lab, plan, distillers, part)
     with run.lesson:
-        while run.done < plan.epochs:
-            loss = run.epoch()
-            run.keep()
-            yield Epoch(before + run.done, of or plan.epochs, loss, run.best)
+        try:
+            while run.done < plan.epochs:
+                loss = run.epoch()
+                run.keep()
+                yield Epoch(before + run.done, of or plan.epochs, loss, run.best)
+        finally:
+            run.replay = None  # it points back at the run: both would wait for the collector, memory of a GPU and all
     return run.finished()
 
 
@@ -81,10 +84,11 @@ class Run:
         self.net: nn.Module = model.copy().net
         self.net.to(lab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.lesson = Lesson(distillers, model, self.net, lab, teacher, plan.batch_size)
-        self.trained = _free(self.net, model, plan.scope) + list(self.lesson.modules.parameters())
+        own = self.lesson.modules
+        self.trained = _free(self.net, model, plan.scope) + list(own.parameters())
         self.rate = torch.zeros((), device=lab.device)  # tensors, because they go into the record of a step
         self.follows = torch.zeros((), device=lab.device)
-        self.optimizer = _optimizer(self.trained, plan, self.rate)
+        self.optimizer = _optimizer(self.trained, _filters(self.net) | _filters(own), plan, self.rate)
         self.zeros = _zeros(self.net, model.sparse)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if plan.ema else None
         self.whole = self.lesson.needs.whole_batches
@@ -178,7 +182,7 @@ class Run:
 
     def _recorded(self) -> Replay:
         """Methods may change with the epochs, so a record of one is good for an epoch; without any, for all."""
-        if self.replay is None or self.lesson.needs.anybody or self.lesson.needs.peer:
+        if self.replay is None or self.lesson.has_methods:
             self.replay = Replay(self._whole_step, graph if self._records else None)
         return self.replay
 
@@ -240,12 +244,20 @@ def _free(net: nn.Module, model: Model, scope: Scope) -> list[nn.Parameter]:
     return free
 
 
-def _optimizer(parameters: Iterable[nn.Parameter], plan: Plan, rate: Tensor) -> torch.optim.Optimizer:
-    """Decay pulls on filters and matrices; on norms and biases it only disturbs."""
+def _filters(module: nn.Module) -> set[nn.Parameter]:
+    """Filters and matrices: called weights, and no norm's. A class token, a place, the scale of a layer are none."""
+    named = module.named_parameters()
+    return {p for name, p in named if p.ndim > 1 and "weight" in name.rpartition(".")[2]}
+
+
+def _optimizer(
+    parameters: Iterable[nn.Parameter], filters: Collection[nn.Parameter], plan: Plan, rate: Tensor
+) -> torch.optim.Optimizer:
+    """Decay pulls on filters and matrices; on all else it only disturbs."""
     every = [p for p in parameters if p.requires_grad]
     groups = [
-        {"params": [p for p in every if p.ndim > 1], "weight_decay": plan.weight_decay},
-        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in every if p in filters], "weight_decay": plan.weight_decay},
+        {"params": [p for p in every if p not in filters], "weight_decay": 0.0},
     ]
     if plan.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=rate.is_cuda)

@@ -15,6 +15,7 @@ from autocompress.plugin import Plugin
 from autocompress.values.space import Choice, Order
 
 NOTHING = (None, "none")
+MAIN = "teacher"  # what the study's own teacher is called
 
 
 def plugged(node: Node, plural: str, mistakes: list[Diagnostic]) -> Node:
@@ -111,7 +112,7 @@ def _tried(node: Node, mistakes: list[Diagnostic], teachers: tuple[str, ...] | N
     for tried in fillings(node):
         begun = _made(tried.fields["student"], student, found)
         if begun is not None and begun.of_teacher:  # type: ignore[attr-defined]
-            found += _missing_teachers(tried.fields["student"], "is the teacher", (), teachers, nobody)
+            found += _missing_teachers(tried.fields["student"], "is the teacher", (MAIN,), teachers, nobody)
         for item in tried.find(("stages",)).items:
             plug = _made(item, stage, found) if item.data not in NOTHING else None
             wanted = plug.teachers() if plug is not None else ()  # type: ignore[attr-defined]

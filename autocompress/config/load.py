@@ -56,6 +56,12 @@ def check(path: Path | str, *, source: str | None = None) -> str:
     raise ConfigError([given.says("bad-value", text, f"known: {', '.join(SCHEMAS)}")])
 
 
+def mistaken(path: Path | str, key: str, text: str) -> Diagnostic:
+    """What shows only when a study is tried, at the place of the key that is to blame."""
+    node, _ = _document(named("study", path), None)
+    return node.find((key,)).says("bad-value", text)
+
+
 def _document(path: Path, source: str | None) -> tuple[Node, list[Diagnostic]]:
     return read(path, called(path)) if source is None else parsed(source, str(path), path)
 

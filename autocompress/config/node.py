@@ -122,7 +122,7 @@ def shown(value: Tree) -> str:
             return str(value).lower()
         case dict():
             return "a mapping"
-        case list():
+        case list() | tuple():
             return "a list"
         case str():
             text = value if len(value) <= 60 else value[:57] + "..."

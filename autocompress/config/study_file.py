@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from autocompress.config.check_space import plugged, recipe
+from autocompress.config.check_space import MAIN, plugged, recipe
 from autocompress.config.device_file import Target, target
 from autocompress.config.diagnostic import ConfigError, Diagnostic
 from autocompress.config.document import read
@@ -17,7 +17,6 @@ from autocompress.config.validate import Section, missing, validated
 from autocompress.values.study import Budget, StudySpec
 
 SCHEMA = "autocompress.study/v1"
-MAIN = "teacher"  # what the study's own teacher is called
 PLUGS = {"data": "data", "sampler": "samplers", "schedule": "schedules", "driver": "drivers"}
 
 

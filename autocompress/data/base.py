@@ -2,15 +2,16 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.plugin import Plugin
+from autocompress.errors import Failure
+from autocompress.plugin import Plugin, make
 
 Images = NDArray[np.uint8]  # N, C, H, W
 Labels = NDArray[np.int64]  # N
@@ -94,4 +95,13 @@ class Data(Plugin, ABC):
     runs_code: ClassVar[bool] = False  # of the user's: nothing that a stranger may ask for
 
     @abstractmethod
-    def load(self) -> Dataset: ...
+    def load(self) -> Dataset:
+        """Raises ValueError if the examples cannot be read, with what the person who named them can do about it."""
+
+
+def loaded(settings: Mapping[str, Any]) -> Dataset:
+    """Examples by their settings. What is wrong with them is told in words, not as a bug."""
+    try:
+        return make(Data, settings).load()
+    except (OSError, ValueError) as error:
+        raise Failure("data", str(error)) from error

@@ -26,6 +26,9 @@ class Folder(Data):
 
     def load(self) -> Dataset:
         folder = Path(self.path).expanduser().absolute()
+        if not folder.is_dir():
+            where = "" if Path(self.path).expanduser().is_absolute() else f" in {Path.cwd()}, where you started"
+            raise ValueError(f"{self.path}: no such folder{where}")
         for name in ("train", "test"):
             if not (folder / name).is_dir():
                 raise ValueError(

@@ -17,6 +17,7 @@ from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
 from autocompress.compress.model import Model
+from autocompress.compress.precision import rule
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages.base import Stage
 from autocompress.compress.start import fitted, origin, started
@@ -128,12 +129,17 @@ class Bench:
     def _data(self) -> Dataset:
         return make(Data, self.spec.data).load()
 
+    @cached_property
+    def _scale(self) -> Scale:
+        """How those want their pixels who do not say."""
+        return Scale(tuple(self._data.mean), tuple(self._data.std))
+
     def _begun(self, job: Job) -> tuple[Model, Lab, list[Stage]]:
         """The candidate before its first stage, and where the work is done."""
         student = fitted(job.recipe.student, self.device.round_to)
         classes = len(self._data.classes)
         model = started(student, self._data.inputs, classes, job.seed, lambda: self._model(MAIN))
-        examples = self._examples(model.scale)
+        examples = self._examples(model.scale or self._scale)
         lab = Lab(
             examples.data,
             examples=examples,
@@ -147,8 +153,8 @@ class Bench:
         return model, lab, [make(Stage, stage) for stage in job.recipe.stages]
 
     @lru_cache  # noqa: B019 - a bench lives as long as its process
-    def _examples(self, scale: Scale | None) -> Examples:
-        data = self._data if scale is None else replace(self._data, mean=scale.mean, std=scale.std)
+    def _examples(self, scale: Scale) -> Examples:
+        data = self._data if scale == self._scale else replace(self._data, mean=scale.mean, std=scale.std)
         return Examples(data, [make(Augmentation, one) for one in self.spec.augment], DEVICE)
 
     @lru_cache  # noqa: B019
@@ -165,7 +171,8 @@ class Bench:
                 try:
                     next(steps)
                 except StopIteration as end:
-                    self._models[name] = end.value
+                    # whoever learns from it may want another scale than the data's, in which this one was trained
+                    self._models[name] = replace(end.value, scale=end.value.scale or self._scale)
         return self._models[name]
 
     def _teacher_job(self, name: str) -> Job:
@@ -182,7 +189,8 @@ class Bench:
     def _key(self, job: Job, stages: list[Stage], prefix: int) -> str:
         """Everything that the first `prefix` stages of a recipe depend on."""
         student = job.recipe.student
-        parts = [code_version(), job.recipe.keys[prefix], origin(student), self._data.digest]
+        parts = [code_version(), rule(DEVICE), job.recipe.keys[prefix], origin(student), self._data.digest]
+        parts += [canonical([list(self._scale.mean), list(self._scale.std), len(self._data.classes)])]
         parts += [canonical(list(self.spec.augment)), str(job.seed), str(job.fidelity), str(self.device.round_to)]
         names = [name for stage in stages[:prefix] for name in stage.teachers()]
         if find(Student, student["use"]).of_teacher:

@@ -9,6 +9,7 @@ from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages.base import Stage
+from autocompress.errors import Failure
 from autocompress.measure.counted import counted
 from autocompress.plugin import make
 from autocompress.study.cache import Cache
@@ -40,7 +41,11 @@ class Course:
                 found = self._cache.get(self._key(i))
                 if found is None:
                     self._lab.shelf = self._cache.begun(self._key(i))
-                    grown = yield from self._grown(stage, model)
+                    try:
+                        grown = yield from self._grown(stage, model)
+                    except Failure:  # it would fail again
+                        self._lab.shelf.clear()
+                        raise
                     if grown is None:
                         return None
                     self._cache.put(self._key(i), grown, mean=self._lab.data.mean, std=self._lab.data.std)

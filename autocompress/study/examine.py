@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from autocompress.data.base import Data, Dataset
+from autocompress.data.base import Dataset, loaded
 from autocompress.measure.accuracy import accuracy, answers
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
@@ -25,4 +25,4 @@ def on_test(spec: StudySpec, file: Path, manifest: Path) -> Measurement:
 
 @cache
 def _data(spec: str) -> Dataset:
-    return make(Data, StudySpec.model_validate_json(spec).data).load()
+    return loaded(StudySpec.model_validate_json(spec).data)

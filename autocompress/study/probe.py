@@ -15,8 +15,9 @@ from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages._training import Taught
 from autocompress.compress.stages.base import Stage
 from autocompress.compress.start import fitted, started
+from autocompress.compress.students.base import Student
 from autocompress.compress.teacher import Teacher
-from autocompress.data.base import Data, Dataset, Split
+from autocompress.data.base import Dataset, Split, loaded
 from autocompress.errors import Failure
 from autocompress.measure.counted import counted
 from autocompress.measure.export import to_onnx
@@ -60,13 +61,22 @@ class Probe:
 
 
 def probed(spec: StudySpec) -> Iterator[Probe]:
-    """Student by student. Nothing is kept, nothing is downloaded but the data."""
-    whole = make(Data, spec.data).load()
+    """Student by student; before them, teachers that cannot be made. Nothing is kept, only the data is downloaded.
+
+    If there is no data, that is a `Failure`.
+    """
+    whole = loaded(spec.data)
     stages = [(tree, always) for slot in _slots(spec.space) for tree, always in _stages(slot)]
-    made = [make(Stage, tree) for tree, _ in stages]
+    teachers = {name: tree for name, tree in {MAIN: spec.teacher, **spec.teachers}.items() if tree}
+    trees = [tree for tree, _ in stages] + [tree for teacher in teachers.values() for tree in teacher["stages"]]
+    made = [make(Stage, tree) for tree in trees]
     data = _some(
         whole, max([FEW, *(stage.batch_size for stage in made if isinstance(stage, Taught) and _whole(stage))])
     )
+    for name, tree in teachers.items():
+        teacher = _probe(spec, data, tree["student"], [(stage, True) for stage in tree["stages"]])
+        if teacher.hopeless:
+            yield replace(teacher, student=f"{name}: {teacher.student}")
     for student in options(spec.space["student"]):
         yield _probe(spec, data, student, stages)
 
@@ -140,7 +150,8 @@ def _exports(model: Model, file: Path) -> str:
 
 def _begun(spec: StudySpec, data: Dataset, student: Tree, teacher: Callable[[], Model]) -> Model:
     tree = fitted(student, _device(spec).round_to)
-    return started(tree, data.inputs, len(data.classes), spec.seed, teacher, pretrain=False)
+    here = not make(Student, tree).downloads
+    return started(tree, data.inputs, len(data.classes), spec.seed, teacher, pretrain=here)
 
 
 def _untrained(spec: StudySpec, data: Dataset) -> Callable[[str], Teacher]:
@@ -178,6 +189,8 @@ def _whole(stage: Taught) -> bool:
 
 def _why(error: Exception) -> str:
     code, text = diagnosed(error)
+    if code == "unexpected" and isinstance(error, ValueError):
+        return str(error).partition("\n")[0] or code  # written for people
     last = text.strip().splitlines()[-1] if code == "unexpected" else text.strip().partition("\n")[0]
     return last or code
 

@@ -84,7 +84,10 @@ class Recipe:
 def _phrase(value: Tree) -> str:
     match value:
         case {"use": name, **rest}:
-            inside = ", ".join(_phrase(v) if isinstance(v, dict) else f"{k} {_phrase(v)}" for k, v in rest.items())
+            alone = sum(isinstance(v, dict) for v in rest.values()) == 1  # of several, one must know which is what
+            inside = ", ".join(
+                _phrase(v) if alone and isinstance(v, dict) else f"{k} {_phrase(v)}" for k, v in rest.items()
+            )
             return f"{name}({inside})" if inside else str(name)
         case dict():
             return "{" + ", ".join(f"{k} {_phrase(v)}" for k, v in value.items()) + "}"

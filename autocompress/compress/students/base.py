@@ -36,6 +36,7 @@ class Student(Plugin, ABC):
     uncut: ClassVar[str] = ""  # why no channel can be cut from it, if so
     of_teacher: ClassVar[bool] = False  # not built: the teacher itself
     runs_code: ClassVar[bool] = False  # of the user's: nothing that a stranger may ask for
+    downloads: ClassVar[bool] = False  # its weights, if it is to have any
 
     @property
     def folder(self) -> Path | None:

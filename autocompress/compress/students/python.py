@@ -47,6 +47,8 @@ class Python(Student):
             )
         if (self.mean is None) != (self.std is None) or len(self.mean or ()) != len(self.std or ()):
             raise ValueError("mean, std: want as many numbers of the one as of the other")
+        if not all(number > 0 for number in self.std or ()):
+            raise ValueError("std: pixels are divided by it, so it must be above 0")
         return self
 
     def build(self, inputs: tuple[int, int, int], classes: int) -> nn.Module:

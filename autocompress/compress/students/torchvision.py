@@ -1,7 +1,7 @@
 """Any of torchvision's classifiers by name, with its weights if wanted: the usual teacher."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import field_validator, model_validator
@@ -25,6 +25,8 @@ class Torchvision(Student):
     Weights are downloaded when they are first needed. Their head goes if the classes are not theirs, and their colours
     are added up if the images have none.
     """
+
+    downloads: ClassVar[bool] = True
 
     name: str
     weights: str | None = None
