@@ -136,6 +136,17 @@ def test_a_mistake_in_a_file_is_exit_3_with_its_place(tmp_path):
     assert github.stdout.startswith("::error file=")
 
 
+def test_plugins_shows_the_settings_of_one(tmp_path):
+    done = program("plugins", "prune", home=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("stages  prune  Cut the channels that score lowest")
+    assert '    ratio: 0.5  auto: {"float": [0.0, 0.9]}\n' in done.stdout
+    assert "    by: required\n" in done.stdout
+    unknown = program("plugins", "prun", home=tmp_path)
+    assert unknown.returncode == 2
+    assert "no plug-in is called 'prun'" in unknown.stderr
+
+
 def test_check_tries_the_students_of_a_study(tmp_path):
     file = tmp_path / "one.yaml"
     student = "student: {use: shufflenet_v2, width: 0.25}"

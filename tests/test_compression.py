@@ -17,7 +17,7 @@ from autocompress.errors import Failure, StudyError
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.study.cache import code_version
-from autocompress.study.compression import Bench
+from autocompress.study.compression import Bench, _calibration
 from autocompress.study.examine import on_test
 from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.study import Study
@@ -146,6 +146,7 @@ def test_a_damaged_cache_entry_is_made_again(bench):
     again = events(bench, job(LEARN))[-1].outcome
     assert again.cached == 0
     assert again.artifacts == first.artifacts
+    assert events(bench, job(LEARN))[-1].outcome.cached == 1
 
 
 def test_equal_seeds_give_equal_files_and_others_do_not(bench):
@@ -183,6 +184,11 @@ def test_rungs_see_accuracy_on_the_way_and_can_stop_it(bench):
 def test_a_stage_stopped_half_way_is_not_kept(bench):
     events(bench, job(LEARN, rungs=(0.5,)), answer=lambda event: not isinstance(event, Rung))
     assert events(bench, job(LEARN))[-1].outcome.cached == 0
+
+
+def test_a_stage_that_was_finished_is_kept_even_if_nothing_follows(bench):
+    events(bench, job(LEARN, CUT, rungs=(1.0,)), answer=lambda event: not isinstance(event, Rung))
+    assert events(bench, job(LEARN))[-1].outcome.cached == 1
 
 
 def test_the_sources_of_the_stages_are_part_of_the_key(bench, monkeypatch):
@@ -261,23 +267,27 @@ def test_students_in_the_datas_scale_share_its_images(bench):
 
 
 def test_everything_that_the_work_depends_on_is_part_of_its_key(bench, tmp_path, monkeypatch):
-    stages, recipe = [make(Stage, LEARN)], Recipe.of({"student": STUDENT, "stages": [LEARN]})
+    recipe = Recipe.of({"student": STUDENT, "stages": [LEARN]})
     data = bench._data
     fewer = Split(data.train.x[1:], data.train.y[1:])
 
-    def key(work=Job(0, recipe), data=data, **changes):
+    def key(data=data, job=Job(0, recipe), **changes):  # noqa: B008
         one = Bench(study(**changes), tmp_path)
         monkeypatch.setitem(vars(one), "_data", data)
-        return one._key(work, stages, 1)
+        return one._key(job, [make(Stage, stage) for stage in job.recipe.stages], 1)
 
     plain = key()
-    others = [key(Job(0, recipe, fidelity=0.5)), key(Job(0, recipe, seed=1)), key(augment=({"use": "flip"},))]
+    others = [key(job=Job(0, recipe, fidelity=0.5)), key(job=Job(0, recipe, seed=1)), key(augment=({"use": "flip"},))]
     others += [key(device=study().device.model_copy(update={"round_to": 8}))]
     changes = ({"train": fewer}, {"mean": (0.1,)}, {"std": (0.1,)}, {"classes": (*data.classes, "eleven")})
     others += [key(data=replace(data, **change)) for change in changes]
-    monkeypatch.setattr("autocompress.study.compression.DEVICE", "cuda")
-    others += [key()]
-    assert len({plain, *others}) == 10
+    for name, value in (("DEVICE", "cuda"), ("origin", lambda student: "weights from elsewhere")):
+        monkeypatch.setattr(f"autocompress.study.compression.{name}", value)
+        others += [key()]
+    assert len({plain, *others}) == 11
+    itself = Job(0, Recipe.of({"student": {"use": "same"}, "stages": [CUT]}))
+    small = {"student": {"use": "resnet", "width": 4, "depth": 8}, "stages": []}
+    assert key(job=itself) != key(job=itself, teacher=small)
     monkeypatch.undo()
     assert key() == plain
 
@@ -351,6 +361,13 @@ def test_augmentation_is_part_of_the_work(bench, tmp_path):
     other = Bench(study(augment=({"use": "crop", "pad": 1},)), tmp_path / "other")
     outcome = events(other, job(LEARN))[-1].outcome
     assert outcome.cached == 0
+
+
+def test_as_many_images_calibrate_as_were_asked_for_or_as_there_are(bench):
+    data = bench._data
+    first = np.concatenate(list(_calibration(data, 40)))
+    np.testing.assert_array_equal(first, data.prepared(data.train.x[:40]))
+    assert sum(len(batch) for batch in _calibration(data, 10**6)) == len(data.train)
 
 
 def test_widths_follow_the_device_where_a_family_can(bench):

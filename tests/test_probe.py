@@ -1,7 +1,7 @@
 """What `check` finds out by trying: which students can be built, cut, taught and exported, and what is refused them."""
 
 import pytest
-from hands import SMALL, own
+from hands import SMALL, digits, own
 from safetensors.torch import save_file
 from test_compression import INT8, LEARN, study
 
@@ -100,6 +100,14 @@ def test_exports_and_bits_are_tried_too(monkeypatch):
     (fine,) = tried(INT8)
     assert fine.exports.endswith(" kB")
     assert fine.refused == ()
+
+
+def test_a_few_images_are_enough_and_none_of_the_test_split():
+    data = digits()
+    few = probe._some(data, 5)
+    assert [len(split) for split in (few.train, few.val, few.test)] == [5, 5, 5]
+    assert (few.train.x == data.train.x[:5]).all()
+    assert (few.test.x == data.val.x[:5]).all()
 
 
 def test_every_kind_of_option_once_and_numbers_in_their_middle():

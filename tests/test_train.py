@@ -27,6 +27,7 @@ from autocompress.compress.replay import WARM, Replay
 from autocompress.compress.shelf import Shelf
 from autocompress.compress.students.base import Scale
 from autocompress.compress.taps import Taps
+from autocompress.compress.teacher import Teacher
 from autocompress.compress.train import CLIP, Run, _filters, _optimizer, fit, pace
 from autocompress.errors import Failure
 
@@ -35,12 +36,13 @@ TWICE = replace(FAST, epochs=2)
 
 def test_the_same_seed_is_the_same_to_the_bit_and_another_is_not():
     torch.manual_seed(1)
-    one = state(finish(fit(fresh(BIGGER), lab(seed=3), TWICE, [Logit()])))
+    methods = [Logit(), Hints()]  # the second has a bridge, of random weights
+    one = state(finish(fit(fresh(BIGGER), lab(seed=3), TWICE, methods)))
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    assert same(one, state(finish(fit(fresh(BIGGER), lab(seed=3), TWICE, [Logit()]))))
+    assert same(one, state(finish(fit(fresh(BIGGER), lab(seed=3), TWICE, methods))))
     assert torch.equal(before, torch.get_rng_state())
-    assert not same(one, state(finish(fit(fresh(BIGGER), lab(seed=4), TWICE, [Logit()]))))
+    assert not same(one, state(finish(fit(fresh(BIGGER), lab(seed=4), TWICE, methods))))
 
 
 def test_it_learns():
@@ -117,6 +119,7 @@ def test_decay_pulls_on_filters_and_matrices_alone(student, spared, optimizer):
     assert all(names[p].endswith("weight") and p.ndim > 1 for p in pulled["params"])
     assert {names[p].rpartition(".")[2] for p in left["params"] if p.ndim > 1} == spared
     assert {p.ndim for p in left["params"]} >= {1}
+    assert pulled.get("nesterov") is left.get("nesterov") is (True if optimizer == "sgd" else None)
 
 
 def test_the_teachers_kept_answers_are_what_it_would_say():
@@ -318,6 +321,7 @@ def test_every_pace_warms_up_and_stays_within_the_full_rate(kind):
     assert min(paces) > 0
     assert paces[0] <= 0.11
     assert (paces[-1] > 0.99) == (kind == "constant")
+    assert paces.index(max(paces)) == (29 if kind == "one_cycle" else 9)
 
 
 def test_without_augmentation_the_teacher_is_asked_once(steps):
@@ -354,13 +358,24 @@ def test_examples_look_as_before_only_where_answers_are_kept_or_it_was_asked_for
     assert [run._view(epoch) for epoch in range(4)] == seen
 
 
-def test_the_loss_of_an_epoch_is_the_mean_of_its_batches():
-    model, bench = fresh(), lab()
-    epoch = next(fit(model, bench, replace(FAST, lr=1e-12, batch_size=50)))
-    net = model.copy().net.train()
-    batches = bench.batches(50, 0)
-    losses = [F.cross_entropy(net(batch.x), batch.y).item() for batch in batches]
-    assert epoch.loss == pytest.approx(np.mean(losses), rel=1e-4)
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("augment", [(), (Mixup(),)], ids=["as they are", "mixed"])
+def test_the_loss_of_an_epoch_is_the_mean_of_its_batches_with_mixed_and_smoothed_labels(accumulate, augment):
+    model, bench = fresh(), lab(examples=Examples(digits(), augment))
+    plan = replace(FAST, lr=1e-12, batch_size=50, accumulate=accumulate, smoothing=0.2)
+    net, shares = model.copy().net.train(), 0.8 * torch.eye(10) + 0.02
+    losses = []
+    for batch in bench.batches(50, 0):
+        wanted = shares[batch.y] if batch.mixed is None else 0.8 * batch.mixed + 0.02
+        losses.append(-(wanted * net(batch.x).log_softmax(1)).sum(1).mean().item())
+    assert next(fit(model, bench, plan)).loss == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_what_a_network_came_with_frozen_stays_as_it_is():
+    model = fresh(BIGGER)
+    head = model.net.get_submodule(model.parts.head).requires_grad_(False)
+    after = finish(fit(model, lab(), replace(FAST, weight_decay=0.1)))
+    assert torch.equal(after.net.get_submodule(model.parts.head).weight, head.weight)  # type: ignore[arg-type]
 
 
 def test_answers_that_do_not_fit_are_asked_for_each_time(steps):
@@ -402,6 +417,36 @@ def test_answers_to_pixels_in_another_scale_are_kept_apart():
     first, second, alone = (bench.kept_logits(bench.teacher("it"), 0) for bench in benches)
     torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
     assert torch.equal(second, alone)
+
+
+def test_answers_are_kept_under_everything_that_they_depend_on():
+    keys = []
+
+    class Noting(Kept):
+        def fetch(self, key, ask, device):
+            keys.append(key)
+            return torch.zeros(1)
+
+    data, other = digits(), Teacher(UNTRAINED, "another", digits(), torch.device("cpu"))
+    for view, changes in (
+        (0, {}),
+        (1, {}),
+        (0, {"seed": 1}),
+        (0, {"teachers": lambda name: other}),
+        (0, {"data": replace(data, train=data.val)}),
+        (0, {"data": replace(data, std=(0.7,))}),
+        (0, {"augment": [Flip(), Crop()]}),
+        (0, {"augment": [Crop(), Flip()]}),
+        (0, {"augment": [Crop(), Flip(p=0.1)]}),
+    ):
+        shown = Examples(changes.pop("data", data), changes.pop("augment", ()))
+        bench = Lab(shown.data, **{"teachers": teaching(UNTRAINED), "examples": shown, "kept": Noting(), **changes})
+        bench.kept_logits(bench.teacher("it"), view)
+    assert len(set(keys)) == len(keys) == 9
+
+
+def test_a_part_of_the_training_is_at_least_one_epoch_of_any():
+    assert [lab(fidelity=0.25).epochs(wanted) for wanted in (0, 1, 10, 16)] == [0, 1, 2, 4]
 
 
 @pytest.mark.parametrize("method", [[], [Logit(), Hints()]], ids=["alone", "taught"])
@@ -448,6 +493,13 @@ def test_a_bridge_far_larger_than_both_networks_is_refused():
         Failure, match=r"Huge would train 4,002,000 parameters of its own beside [\d,]+; it is for narr"
     ):
         finish(fit(fresh(), lab(), FAST, [Huge()]))
+
+    class Modest(Steps):
+        def bridge(self, shapes: Shapes) -> nn.Module:
+            return nn.Linear(500, 700)
+
+    assert sum(p.numel() for p in fresh(BIGGER).net.parameters()) < 500 * 700 / 4  # networks this small are let off
+    finish(fit(fresh(), lab(), FAST, [Modest()]))
 
 
 def test_a_peer_learns_beside_the_student(steps):

@@ -28,7 +28,7 @@ Trust = Annotated[
     typer.Option("--trust-code", help="Open weights that are not safetensors: such files may run any code."),
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines with the time, even on a terminal.")]
-Json = Annotated[bool, typer.Option("--json", help="The front as one JSON document on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def run(

@@ -97,11 +97,22 @@ def _tried(file: str) -> bool:
     return hopeless
 
 
-def plugins(json: Json = False) -> None:
-    """Every plug-in: its kind, its name, what it does, where it comes from."""
+def plugins(
+    name: Annotated[str | None, typer.Argument(help="Only those of this name, with their settings.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Every plug-in: its kind, its name, what it does, where it comes from. Of one, its settings too."""
     from autocompress.plugin import listing
 
-    found = listing()
+    found = [one for one in listing() if name is None or one.name == name.replace("-", "_")]
+    if not found:
+        raise typer.BadParameter(f"no plug-in is called {name!r}", param_hint="NAME")
+    if name is not None and not json:
+        for one in found:
+            data(f"{one.kind}  {one.name}  {one.summary}")
+            for line in _settings(one.kind, one.name):
+                data(f"    {line}")
+        return
     if json:
         document("plugins", {"plugins": [one._asdict() for one in found]})
         return
@@ -110,6 +121,20 @@ def plugins(json: Json = False) -> None:
         text = one.summary if not one.error else f"(broken: {one.error})"
         origin = "" if one.origin == "autocompress" else f"  [{one.origin}]"
         data(f"{one.kind.ljust(widths[0])}  {one.name.ljust(widths[1])}  {text}{origin}")
+
+
+def _settings(kind: str, name: str) -> list[str]:
+    """What may be set, what it is if it is not, and what `auto` stands for."""
+    from autocompress.plugin import base_of, find
+
+    lines = []
+    for setting, field in find(base_of(kind), name).model_fields.items():
+        default = "required" if field.is_required() else jsonlib.dumps(field.get_default(), default=str)
+        extra = field.json_schema_extra
+        declared = extra.get("search") if isinstance(extra, dict) else None
+        auto = f"  auto: {jsonlib.dumps(declared)}" if declared is not None else ""
+        lines.append(f"{setting}: {default}{auto}")
+    return lines
 
 
 def schema(

@@ -23,7 +23,7 @@ from autocompress.compress.stages.base import Stage
 from autocompress.compress.start import fitted, origin, started
 from autocompress.compress.students.base import Scale, Student
 from autocompress.compress.teacher import Teacher
-from autocompress.data.base import Data, Dataset, Split
+from autocompress.data.base import Dataset, Split, loaded
 from autocompress.measure.accuracy import accuracy, answers
 from autocompress.measure.counted import counted
 from autocompress.measure.export import slim, to_onnx
@@ -127,7 +127,7 @@ class Bench:
 
     @cached_property
     def _data(self) -> Dataset:
-        return make(Data, self.spec.data).load()
+        return loaded(self.spec.data)
 
     @cached_property
     def _scale(self) -> Scale:
