@@ -3,9 +3,9 @@
     python benchmarks/grid.py [--students cnn vit ...] [--table pruning|distilling] > table.md
 
 A cell of the first table is passed when the network was cut, its MACs moved, it trained, was saved, and was loaded by a
-process that has no torch-pruning, with the same answers (to 1e-6: attention rounds by where its tensors lie). One
-of the second when the student trained by the method, its losses were finite, its weights moved and its teacher's did not. What
-is refused says why, below the table.
+process that has no torch-pruning, with the same answers (to 1e-6: attention rounds by where its tensors lie). One of
+the second when the student trained by the method, its losses were finite, its weights moved and its teacher's did
+not. What is refused says why, below the table.
 """
 
 import argparse

@@ -107,7 +107,13 @@ def test_a_few_images_are_enough_and_none_of_the_test_split():
     few = probe._some(data, 5)
     assert [len(split) for split in (few.train, few.val, few.test)] == [5, 5, 5]
     assert (few.train.x == data.train.x[:5]).all()
+    assert (few.val.x == data.val.x[:5]).all()
     assert (few.test.x == data.val.x[:5]).all()
+
+
+def test_a_stage_is_a_must_where_nothing_else_may_stand():
+    assert list(probe._stages({"choice": [None, INT8]})) == [(INT8, False)]
+    assert list(probe._stages(INT8)) == [(INT8, True)]
 
 
 def test_every_kind_of_option_once_and_numbers_in_their_middle():

@@ -407,6 +407,14 @@ def test_a_teacher_neither_learns_nor_draws_whatever_state_its_model_is_in():
     assert all(parameter.requires_grad for parameter in model.net.parameters())
 
 
+def test_decay_pulls_on_bridges_too():
+    run = Run(fresh(), lab(), replace(FAST, weight_decay=0.1), [Hints()], "any")
+    pulled, left = ({id(p) for p in group["params"]} for group in run.optimizer.param_groups)
+    bridges = dict(run.lesson.modules.named_parameters())
+    assert {name.rpartition(".")[2] for name, p in bridges.items() if id(p) in pulled} == {"weight"}
+    assert {name.rpartition(".")[2] for name, p in bridges.items() if id(p) in left} == {"bias"}
+
+
 def test_answers_to_pixels_in_another_scale_are_kept_apart():
     """They differ in their last bits, and who comes first must not matter to who comes second."""
     kept, data = Kept(), digits()
@@ -443,6 +451,33 @@ def test_answers_are_kept_under_everything_that_they_depend_on():
         bench = Lab(shown.data, **{"teachers": teaching(UNTRAINED), "examples": shown, "kept": Noting(), **changes})
         bench.kept_logits(bench.teacher("it"), view)
     assert len(set(keys)) == len(keys) == 9
+
+
+def test_answers_are_held_while_there_is_room_and_stay_on_the_shelf(tmp_path):
+    asked = []
+
+    def fetched(kept, key):
+        def ask():
+            asked.append(key)
+            return torch.full((10,), float(ord(key)))
+
+        return kept.fetch(key, ask, torch.device("cpu"))[0].item()
+
+    kept = Kept(room=2 * 40)
+    assert [fetched(kept, key) for key in "abacab"] == [*map(float, map(ord, "abacab"))]
+    assert asked == [*"abcb"]  # whatever was longest of no use goes
+    asked.clear()
+    assert [fetched(Kept(Shelf(tmp_path)), key) for key in "aab"] == [*map(float, map(ord, "aab"))]
+    assert asked == ["a", "b"]
+
+
+def test_what_a_power_cut_changed_is_not_there(tmp_path):
+    Shelf(tmp_path).put("it", {"x": torch.ones(8)})
+    (file,) = tmp_path.glob("*.tensors")
+    content = bytearray(file.read_bytes())
+    content[-40] ^= 1  # in the numbers themselves: no format would notice
+    file.write_bytes(content)
+    assert Shelf(tmp_path).get("it") is None
 
 
 def test_a_part_of_the_training_is_at_least_one_epoch_of_any():
