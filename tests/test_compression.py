@@ -388,3 +388,10 @@ def test_zeros_are_counted_where_there_are_any_and_packed_where_they_are_asked_f
     asks = Bench(study(limits=(Limit(metric="size_lzma", side="max", bound=1e6),)), tmp_path / "asks")
     numbers = {m.metric: m.value for m in events(asks, job(thin))[-1].outcome.measurements}
     assert numbers["size_lzma"] < sparse["size"]
+
+
+def test_data_that_is_not_there_is_said_in_words(tmp_path):
+    bench = Bench(study(data={"use": "npz", "path": "nowhere.npz"}), tmp_path)
+    with pytest.raises(Failure, match=r"nowhere\.npz: no such file") as caught:
+        next(bench.work(job(LEARN)))
+    assert caught.value.code == "data"

@@ -13,6 +13,7 @@ from torch import nn
 
 from autocompress.compress.manifest import load, save
 from autocompress.compress.model import Model
+from autocompress.compress.start import origin
 from autocompress.compress.students._find_parts import quarters
 from autocompress.compress.students._widths import rounded
 from autocompress.compress.students.base import Parts, Scale, Student
@@ -484,6 +485,18 @@ def test_weights_are_those_of_the_file(kind, tmp_path, monkeypatch):
     assert same(net.state_dict(), source.state_dict())
     assert len(student.pretrained) == 64
     assert student.scale == Scale((0.1,) * 3, (0.2,) * 3)
+
+
+def test_a_function_that_was_changed_is_another_origin(tmp_path, monkeypatch):
+    file = tmp_path / "changing_nets.py"
+    file.write_text("from hands import own\n\ndef build(inputs, classes):\n    return own(inputs, classes)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    tree = {"use": "python", "function": "changing_nets:build"}
+    before = origin(tree)
+    assert origin(tree) == before
+    file.write_text(file.read_text() + "# another\n")
+    assert origin(tree) != before
 
 
 def test_weights_have_the_digest_of_what_is_in_them(tmp_path):

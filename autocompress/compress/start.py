@@ -7,6 +7,7 @@ from autocompress.compress.manifest import load, read
 from autocompress.compress.model import Model
 from autocompress.compress.students.base import Student
 from autocompress.plugin import find, make
+from autocompress.values.recipe import digest
 
 Tree = dict[str, Any]
 
@@ -42,7 +43,9 @@ def fitted(student: Tree, round_to: int) -> Tree:
 def origin(student: Tree) -> str:
     """What tells its first weights from others, beside its settings and the seed."""
     family = make(Student, student)
-    return family.pretrained if family.folder is None else str(read(family.folder)["weights_sha256"])
+    if family.folder is not None:
+        return str(read(family.folder)["weights_sha256"])
+    return digest("origin", family.pretrained, family.source)
 
 
 def _said(inputs: tuple[int, int, int], classes: int) -> str:

@@ -59,6 +59,11 @@ class Student(Plugin, ABC):
         return ""
 
     @property
+    def source(self) -> str:
+        """What tells code of the user's from what it was before they changed it."""
+        return ""
+
+    @property
     def scale(self) -> Scale | None:
         """How the weights from elsewhere want their pixels; None: as the data set says."""
         return None
