@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from autocompress.compress.cutting.surgery import Rules, cut
 from autocompress.compress.distillers.base import Distiller
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import save
 from autocompress.compress.model import Model
 from autocompress.compress.students.base import Student
-from autocompress.compress.surgery import Rules, cut
 from autocompress.compress.teacher import Teacher
 from autocompress.compress.train import Plan, fit
 from autocompress.data.base import Dataset, Split

@@ -18,11 +18,11 @@ from rich.console import Console
 from autocompress.cli.analyse import _watched
 from autocompress.cli.app import main
 from autocompress.compress.breakpoint import breakpoint, falling, spread
+from autocompress.compress.cutting.sensitivity import channels, sensitivity, weights
+from autocompress.compress.cutting.surgery import Rules, cut
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.importances.magnitude import Magnitude
 from autocompress.compress.patterns.base import Pattern
-from autocompress.compress.sensitivity import channels, sensitivity, weights
-from autocompress.compress.surgery import Rules, cut
 from autocompress.config.document import parsed
 from autocompress.data.base import Dataset, Split
 from autocompress.data.digits import Digits

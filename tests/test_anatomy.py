@@ -7,11 +7,11 @@ from hands import fresh
 from patients import CUTTABLE, UNCUTTABLE, Patient, Step, conv
 from torch import nn
 
-from autocompress.compress.anatomy import Anatomy, remove, sizes
-from autocompress.compress.dissect import dissect, prove
-from autocompress.compress.hidden import attends, hidden
+from autocompress.compress.cutting.anatomy import Anatomy, remove, sizes
+from autocompress.compress.cutting.dissect import dissect, prove
+from autocompress.compress.cutting.hidden import attends, hidden
+from autocompress.compress.cutting.uses import uses
 from autocompress.compress.layers import refit, sized, width
-from autocompress.compress.uses import uses
 from autocompress.errors import Failure
 from autocompress.measure.counted import macs
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from hands import BIGGER, SMALL, fresh, lab
 
-from autocompress.compress import dissector
-from autocompress.compress.dissector import SHARED, Dissector
+from autocompress.compress.cutting import dissector
+from autocompress.compress.cutting.dissector import SHARED, Dissector
+from autocompress.compress.cutting.surgery import cut
 from autocompress.compress.importances.magnitude import Magnitude
-from autocompress.compress.surgery import cut
 from autocompress.errors import Failure
 
 
@@ -116,7 +116,7 @@ def test_a_process_that_goes_home_while_it_is_asked_is_replaced(one, monkeypatch
 def test_nothing_is_left_running_when_whoever_asked_is_killed():
     program = (
         "import time; from autocompress.compress.model import Model;"
-        "from autocompress.compress.dissector import SHARED;"
+        "from autocompress.compress.cutting.dissector import SHARED;"
         "m = Model.fresh({'use': 'cnn'}, (1, 8, 8), 10, 0); SHARED.anatomy(m);"
         "print(SHARED._process.pid, flush=True); time.sleep(600)"
     )

@@ -9,8 +9,8 @@ import torch
 from hands import BIGGER, FAST, SMALL, digits, finish, fresh, lab
 from torch import nn
 
+from autocompress.compress.cutting.surgery import cut
 from autocompress.compress.importances.magnitude import Magnitude
-from autocompress.compress.surgery import cut
 from autocompress.compress.train import fit
 from autocompress.errors import Failure
 from autocompress.measure.accuracy import accuracy, answers

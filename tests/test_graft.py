@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hands import BIGGER, FAST, SMALL, digits, finish, fresh, lab, same, sizes, state, students, teaching
 from torch import Tensor, nn
 
+from autocompress.compress.cutting.surgery import cut
 from autocompress.compress.distillers.base import Needs
 from autocompress.compress.distillers.simkd import Simkd
 from autocompress.compress.graft import graft
@@ -18,7 +19,6 @@ from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import load, save
 from autocompress.compress.model import Model
 from autocompress.compress.students.base import Parts
-from autocompress.compress.surgery import cut
 from autocompress.compress.taps import Taps
 from autocompress.compress.train import fit
 from autocompress.errors import Failure

@@ -7,6 +7,7 @@ import torch
 from hands import BIGGER, SMALL, counting, finish, fresh, lab, same, sizes, state
 from pydantic import ValidationError
 
+from autocompress.compress.cutting.surgery import cut
 from autocompress.compress.masks import rewound, share, thinned
 from autocompress.compress.model import Model
 from autocompress.compress.patterns.magnitude import Magnitude
@@ -14,7 +15,6 @@ from autocompress.compress.patterns.uniform import Uniform
 from autocompress.compress.shelf import Shelf
 from autocompress.compress.stages.base import Stage
 from autocompress.compress.stages.lottery import Lottery
-from autocompress.compress.surgery import cut
 from autocompress.compress.train import fit
 from autocompress.errors import Failure
 from autocompress.plugin import make

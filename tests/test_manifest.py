@@ -10,9 +10,9 @@ import pytest
 import torch
 from hands import BIGGER, SMALL, fresh, lab, same, sizes, state
 
+from autocompress.compress.cutting.surgery import cut
 from autocompress.compress.importances.magnitude import Magnitude
 from autocompress.compress.manifest import MANIFEST, SCHEMA, WEIGHTS, load, read, save
-from autocompress.compress.surgery import cut
 
 STUDENTS = [SMALL, BIGGER, {"use": "resnet", "depth": 14, "width": 12}]
 MOMENTS = {"mean": (0.3,), "std": (0.4,)}

@@ -25,21 +25,21 @@ from hands import (
 from pydantic import ValidationError
 from torch import nn
 
-from autocompress.compress import surgery
-from autocompress.compress.dissector import SHARED
+from autocompress.compress.cutting import surgery
+from autocompress.compress.cutting.dissector import SHARED
+from autocompress.compress.cutting.scores import SINGLES, SOFTNESS, _gradients, slices
+from autocompress.compress.cutting.surgery import Rules, cut
+from autocompress.compress.cutting.widths import Target
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.importances.magnitude import Magnitude
 from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import load, save
 from autocompress.compress.model import Model
 from autocompress.compress.recalibrate import recalibrate
-from autocompress.compress.scores import SINGLES, SOFTNESS, _gradients, slices
 from autocompress.compress.shelf import Shelf
 from autocompress.compress.stages import prune as prune_stage
 from autocompress.compress.stages.base import Stage
-from autocompress.compress.surgery import Rules, cut
 from autocompress.compress.train import fit
-from autocompress.compress.widths import Target
 from autocompress.errors import Failure
 from autocompress.measure.counted import macs
 

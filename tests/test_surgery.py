@@ -7,15 +7,15 @@ import torch
 from hands import BIGGER, FAST, SMALL, finish, fresh, lab, same, sizes, state
 from torch import nn
 
-from autocompress.compress.dissect import dissect
+from autocompress.compress.cutting.dissect import dissect
+from autocompress.compress.cutting.surgery import cut
+from autocompress.compress.cutting.widths import kept
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.importances.magnitude import Magnitude
 from autocompress.compress.importances.taylor import Taylor
 from autocompress.compress.model import Model
 from autocompress.compress.recalibrate import average, recalibrate
-from autocompress.compress.surgery import cut
 from autocompress.compress.train import fit
-from autocompress.compress.widths import kept
 from autocompress.errors import Failure
 from autocompress.measure.counted import macs
 

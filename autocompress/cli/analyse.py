@@ -12,7 +12,7 @@ from autocompress.cli.out import data, document, people
 
 if TYPE_CHECKING:
     from autocompress.compress.breakpoint import Breakpoint, Rule
-    from autocompress.compress.sensitivity import Loss
+    from autocompress.compress.cutting.sensitivity import Loss
     from autocompress.config.units import Dimension
     from autocompress.plugin import Plugin
     from autocompress.study.analyse import By, Point, Subject

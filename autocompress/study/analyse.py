@@ -13,7 +13,10 @@ from torch import nn
 
 from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.breakpoint import spread
-from autocompress.compress.dissector import SHARED
+from autocompress.compress.cutting.dissector import SHARED
+from autocompress.compress.cutting.sensitivity import Loss, Place, accuracy_of, channels, sensitivity, weights
+from autocompress.compress.cutting.surgery import Rules, trim
+from autocompress.compress.cutting.widths import Target
 from autocompress.compress.examples import Examples
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
@@ -21,9 +24,6 @@ from autocompress.compress.manifest import MANIFEST, WEIGHTS, load
 from autocompress.compress.masks import thinned
 from autocompress.compress.model import Model
 from autocompress.compress.patterns.base import Pattern
-from autocompress.compress.sensitivity import Loss, Place, accuracy_of, channels, sensitivity, weights
-from autocompress.compress.surgery import Rules, trim
-from autocompress.compress.widths import Target
 from autocompress.data.base import Data, Dataset, Split
 from autocompress.errors import Failure, StudyError
 from autocompress.plugin import make

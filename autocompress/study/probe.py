@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autocompress.compress.dissector import SHARED
+from autocompress.compress.cutting.dissector import SHARED
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer

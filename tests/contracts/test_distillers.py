@@ -24,6 +24,7 @@ from hands import (
 )
 from torch import Tensor
 
+from autocompress.compress.cutting.surgery import cut
 from autocompress.compress.distillers.base import Distiller, Step
 from autocompress.compress.lab import Lab
 from autocompress.compress.lesson import Lesson
@@ -31,7 +32,6 @@ from autocompress.compress.model import Model
 from autocompress.compress.precision import Precision
 from autocompress.compress.shelf import Shelf
 from autocompress.compress.stages.distill import Distill
-from autocompress.compress.surgery import cut
 from autocompress.compress.train import fit
 from autocompress.data.base import Dataset, Split
 

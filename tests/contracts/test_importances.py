@@ -4,8 +4,8 @@ import pytest
 import torch
 from hands import fresh, lab, made, same, settings, state
 
+from autocompress.compress.cutting.surgery import Rules, cut
 from autocompress.compress.importances.base import Importance, Slice
-from autocompress.compress.surgery import Rules, cut
 
 every = pytest.mark.parametrize("importance", settings(Importance))
 

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from hands import fresh, lab, same, state, students
 from torch import nn
 
+from autocompress.compress.cutting.surgery import cut, weights
 from autocompress.compress.distillers.base import Needs
 from autocompress.compress.manifest import load, save
 from autocompress.compress.students.base import Student
-from autocompress.compress.surgery import cut, weights
 from autocompress.compress.taps import Taps
 from autocompress.plugin import make
 

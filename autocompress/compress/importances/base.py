@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from autocompress.compress.anatomy import Role
+from autocompress.compress.cutting.anatomy import Role
 from autocompress.plugin import Plugin
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from autocompress.compress.cutting.surgery import Rules, Scope, cut, trim
+from autocompress.compress.cutting.widths import Target
 from autocompress.compress.distillers.base import Distiller
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
@@ -12,9 +14,7 @@ from autocompress.compress.model import Model
 from autocompress.compress.recalibrate import recalibrate
 from autocompress.compress.stages._training import Taught
 from autocompress.compress.stages.base import Run
-from autocompress.compress.surgery import Rules, Scope, cut, trim
 from autocompress.compress.train import fit
-from autocompress.compress.widths import Target
 from autocompress.plugin import among, ranged
 
 Cap = Annotated[float, Field(ge=0, le=1)]

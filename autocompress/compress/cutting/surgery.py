@@ -9,14 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from autocompress.compress.anatomy import Group, remove, sizes
-from autocompress.compress.dissector import SHARED
+from autocompress.compress.cutting.anatomy import Group, remove, sizes
+from autocompress.compress.cutting.dissector import SHARED
+from autocompress.compress.cutting.scores import scores, slices
+from autocompress.compress.cutting.uses import uses
+from autocompress.compress.cutting.widths import Target, Widths, across, locally, reach
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
-from autocompress.compress.scores import scores, slices
-from autocompress.compress.uses import uses
-from autocompress.compress.widths import Target, Widths, across, locally, reach
 from autocompress.errors import Failure
 
 Scope = Literal["local", "global", "isomorphic"]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autocompress.compress.anatomy import Group
+from autocompress.compress.cutting.anatomy import Group
 from autocompress.compress.examples import Batch
 from autocompress.compress.importances.base import Importance, Slice
 from autocompress.compress.lab import Lab

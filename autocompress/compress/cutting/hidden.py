@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from autocompress.compress.anatomy import Anatomy, Group, Part
+from autocompress.compress.cutting.anatomy import Anatomy, Group, Part
 
 ATTENTION = ("MultiheadAttention", "ShiftedWindowAttention")  # torch's, and torchvision's Swin
 NONLINEAR = (nn.GELU, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.Hardswish, nn.Mish, nn.ELU, nn.Tanh)

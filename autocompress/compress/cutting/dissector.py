@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection, Pipe
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from autocompress.compress.anatomy import Anatomy
-from autocompress.compress.dissect import CANNOT, dissect
-from autocompress.compress.hidden import attends, hidden
+from autocompress.compress.cutting.anatomy import Anatomy
+from autocompress.compress.cutting.dissect import CANNOT, dissect
+from autocompress.compress.cutting.hidden import attends, hidden
 from autocompress.compress.layers import reshape
 from autocompress.compress.model import Model
 from autocompress.compress.students.base import Student

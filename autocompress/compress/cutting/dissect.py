@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
-from autocompress.compress.anatomy import Anatomy, Group, Keep, Part, Role, remove
+from autocompress.compress.cutting.anatomy import Anatomy, Group, Keep, Part, Role, remove
 from autocompress.compress.layers import SIZED
 from autocompress.errors import Failure
 

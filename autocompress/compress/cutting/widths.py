@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from autocompress.compress.anatomy import Group
+from autocompress.compress.cutting.anatomy import Group
 from autocompress.errors import Failure
 
 Widths = Mapping[str, int]  # by the root of a group

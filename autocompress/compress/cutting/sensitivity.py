@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from autocompress.compress.anatomy import Group, remove
 from autocompress.compress.breakpoint import Breakpoint, breakpoint
-from autocompress.compress.dissector import SHARED
+from autocompress.compress.cutting.anatomy import Group, remove
+from autocompress.compress.cutting.dissector import SHARED
+from autocompress.compress.cutting.scores import scores, slices
+from autocompress.compress.cutting.widths import kept, step
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
 from autocompress.compress.masks import thinnable
 from autocompress.compress.model import Model
 from autocompress.compress.patterns.base import Pattern
 from autocompress.compress.recalibrate import recalibrate
-from autocompress.compress.scores import scores, slices
-from autocompress.compress.widths import kept, step
 from autocompress.errors import Failure
 
 
