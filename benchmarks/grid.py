@@ -27,9 +27,10 @@ from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import save
 from autocompress.compress.model import Model
+from autocompress.compress.plan import Plan
 from autocompress.compress.students.base import Student
 from autocompress.compress.teacher import Teacher
-from autocompress.compress.train import Plan, fit
+from autocompress.compress.train import fit
 from autocompress.data.base import Dataset, Split
 from autocompress.errors import Failure
 from autocompress.measure.counted import macs
@@ -171,16 +172,16 @@ def taught(student: str, distiller: str) -> str:
     teacher = Teacher(Model.fresh(TEACHER, INPUTS, CLASSES, 1), "teacher", data, torch.device("cpu"))
     before = {name: value.clone() for name, value in teacher.net.state_dict().items()}
     lab = Lab(data, teachers=lambda name: teacher)
+    method = make(Distiller, distiller)
     try:
-        after = finished(fit(model, lab, PLAN, [make(Distiller, distiller)]))
+        fresh = method.start(model, teacher.model, lab.seed).net.state_dict()
+        after = finished(fit(model, lab, PLAN, [method]))
     except Failure as failure:
         return f"{failure.code}: {failure}"
     if any(not torch.equal(value, before[name]) for name, value in teacher.net.state_dict().items()):
         return "the teacher changed"
-    fresh = model.net.state_dict()
-    moved = any(name in fresh and not torch.equal(value, fresh[name]) for name, value in after.net.state_dict().items())
-    grafted = after.student != model.student
-    return "" if moved or grafted else "the student did not learn"
+    moved = any(not torch.equal(value, fresh[name]) for name, value in after.net.named_parameters())
+    return "" if moved else "the student did not learn"
 
 
 def reasons(passed: int, tried: int, refused: dict[str, list[str]]) -> None:

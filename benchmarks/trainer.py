@@ -22,9 +22,10 @@ from autocompress.compress.examples import Examples
 from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
+from autocompress.compress.plan import Plan
 from autocompress.compress.precision import Precision
 from autocompress.compress.teacher import Teacher
-from autocompress.compress.train import Plan, fit
+from autocompress.compress.train import fit
 from autocompress.data.base import Dataset, Split
 
 INPUTS, CLASSES, BATCH = (3, 32, 32), 10, 128

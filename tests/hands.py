@@ -18,10 +18,10 @@ from torch import nn
 from autocompress.compress.distillers.base import Distiller, Needs, Shapes, Step
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
+from autocompress.compress.plan import Plan
 from autocompress.compress.stages.base import Run
 from autocompress.compress.students.base import Student
 from autocompress.compress.teacher import Teacher
-from autocompress.compress.train import Plan
 from autocompress.data.base import Data, Dataset, Split
 from autocompress.data.digits import Digits
 from autocompress.plugin import Plugin, find, make, names

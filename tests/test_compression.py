@@ -326,6 +326,18 @@ def test_a_model_that_was_exported_can_teach_or_go_on(bench, tmp_path):
         events(Bench(chained.spec, tmp_path / "third"), job(student=saved))
 
 
+def test_bits_are_lost_where_the_recipe_says_so_and_nowhere_else(bench, tmp_path):
+    outcome = events(bench, job(LEARN, INT8))[-1].outcome
+    folder = tmp_path / "short"
+    folder.mkdir()
+    for role, name in (("manifest", "manifest.json"), ("weights", "weights.safetensors")):
+        (folder / name).write_bytes(bench._artifacts.get(outcome.artifacts[role]))
+    saved = {"use": "saved", "model": str(folder)}
+    whole, short = (events(bench, job(*stages, student=saved))[-1].outcome for stages in ([], [INT8]))
+    assert short.artifacts["model"] == outcome.artifacts["model"]
+    assert whole.artifacts["model"] != outcome.artifacts["model"]
+
+
 def test_a_stage_that_was_killed_goes_on_where_it_was(bench, tmp_path):
     long = {**LEARN, "epochs": 4}
     running = bench.work(job(long))

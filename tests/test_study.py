@@ -82,7 +82,7 @@ def test_open_finds_it_by_name_as_it_was_specified():
 
 
 def test_open_of_nothing_says_so(home):
-    with pytest.raises(StudyError, match=r"there is no study 'nobody' in .*/home/studies"):
+    with pytest.raises(StudyError, match=r"there is no study 'nobody' in .*studies"):
         Study.open("nobody")
     with pytest.raises(StudyError, match="study 'pretend' has not been run yet"):
         _ = pretend().trials

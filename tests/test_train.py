@@ -22,13 +22,14 @@ from autocompress.compress.examples import Examples
 from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
 from autocompress.compress.lesson import Lesson
+from autocompress.compress.plan import pace
 from autocompress.compress.precision import ENOUGH, Precision, rule
 from autocompress.compress.replay import WARM, Replay
 from autocompress.compress.shelf import Shelf
 from autocompress.compress.students.base import Scale
 from autocompress.compress.taps import Taps
 from autocompress.compress.teacher import Teacher
-from autocompress.compress.train import CLIP, Run, _filters, _optimizer, fit, pace
+from autocompress.compress.train import CLIP, Run, _filters, _optimizer, fit
 from autocompress.errors import Failure
 
 TWICE = replace(FAST, epochs=2)

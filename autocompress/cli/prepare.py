@@ -43,7 +43,8 @@ def check(
 ) -> None:
     """Find every mistake in study, space and device files, with its place and what would be right.
 
-    Of a study without mistakes every student is built, cut, trained on a few images and exported, in seconds.
+    Of a study without mistakes every student is built, cut, trained on a few images and exported; json and github
+    stop at the files.
     """
     from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, render
     from autocompress.config.load import check as checked

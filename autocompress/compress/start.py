@@ -1,6 +1,7 @@
 """Where a candidate begins: a network that was just built, the teacher itself, or a model somebody kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from autocompress.compress.manifest import load, read
@@ -21,17 +22,17 @@ def started(
     *,
     pretrain: bool = True,
 ) -> Model:
-    """The model before its first stage."""
+    """The model before its first stage. How its exported file would lose bits is for the recipe to say, not for it."""
     family = make(Student, student)
     if family.of_teacher:
-        return teacher().copy()
+        return replace(teacher().copy(), quantizer=None)
     if family.folder is None:
         return Model.fresh(student, inputs, classes, seed, pretrain=pretrain)
     model = load(family.folder)
     if (model.inputs, model.classes) != (inputs, classes):
         found, wanted = _said(model.inputs, model.classes), _said(inputs, classes)
         raise ValueError(f"{family.folder}: a model of {found}, but the data has {wanted}")
-    return model
+    return replace(model, quantizer=None)
 
 
 def fitted(student: Tree, round_to: int) -> Tree:

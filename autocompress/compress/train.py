@@ -3,8 +3,7 @@
 import copy
 import math
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,33 +14,13 @@ from autocompress.compress.examples import Batch
 from autocompress.compress.lab import Epoch, Lab
 from autocompress.compress.lesson import Lesson
 from autocompress.compress.model import Model
+from autocompress.compress.plan import Plan, Scope, pace
 from autocompress.compress.replay import Replay, graph
 from autocompress.errors import Failure
 
-CLIP = 5.0  # longest gradient; a guard against a bad first step, rarely reached later
+CLIP = 5.0  # longest gradient: a guard against bad first steps; plain training rarely reaches it, features often do
 MOMENTUM = 0.9
 NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
-
-Scope = Literal["all", "head", "norms"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train. The rates are for one optimizer step, which sees `batch_size` x `accumulate` examples."""
-
-    epochs: int
-    lr: float
-    batch_size: int = 64
-    accumulate: int = 1
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    pace: Literal["cosine", "one_cycle", "constant"] = "cosine"
-    warmup: float = 0.1  # share of the steps
-    weight_decay: float = 5e-4
-    smoothing: float = 0.0  # of the labels
-    ema: float = 0.0  # how much of the average stays at each step; 0: no average
-    scope: Scope = "all"
-    views: int | None = None  # after how many epochs examples look the same again; None: as many as can be kept
-    teacher: str = "teacher"
 
 
 def fit(
@@ -213,20 +192,6 @@ class Run:
             if self.average is not None:
                 _follow(self.average, self.net, self.follows)
         return norm.detach()
-
-
-def pace(step: int, steps: int, kind: str = "cosine", warmup: float = 0.1) -> float:
-    """Share of the full learning rate: up in a line over the warm-up, then down along half a cosine, or not at all.
-
-    One cycle (Smith and Topin 2018, arXiv 1708.07120) spends three times the warm-up on the way up, along a cosine.
-    """
-    warm = max(1, round(steps * (3 * warmup if kind == "one_cycle" else warmup)))
-    if step < warm:
-        up = (step + 1) / warm
-        return up if kind != "one_cycle" else 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * up))
-    if kind == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (step - warm + 1) / (steps - warm + 1)))
 
 
 def _free(net: nn.Module, model: Model, scope: Scope) -> list[nn.Parameter]:

@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.cutting.dissector import SHARED
+from autocompress.compress.examples import Examples
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
@@ -89,7 +91,8 @@ def _probe(spec: StudySpec, data: Dataset, student: Tree, stages: list[tuple[Tre
         params, macs, _ = counted(model.net, model.inputs)
     except Exception as error:
         return Probe(line, "", "", (), "", (Refused("", _why(error), True),), time.monotonic() - began)
-    lab = Lab(data, teachers=teachers, fidelity=EPOCH, round_to=_device(spec).round_to)
+    shown = Examples(data, [make(Augmentation, one) for one in spec.augment])
+    lab = Lab(data, examples=shown, teachers=teachers, fidelity=EPOCH, round_to=_device(spec).round_to)
     size = f"{show('params', params.value)} parameters, {show('macs', macs.value)} MACs"
     cuts, kept = _cuts(model)
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from autocompress.compress.distillers.base import Distiller
+from autocompress.compress.plan import Plan, Scope
 from autocompress.compress.stages.base import Stage
-from autocompress.compress.train import Plan, Scope
 from autocompress.plugin import among, ranged
 
 

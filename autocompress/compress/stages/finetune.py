@@ -6,9 +6,10 @@ from pydantic import Field
 
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
+from autocompress.compress.plan import Scope
 from autocompress.compress.stages._training import Training
 from autocompress.compress.stages.base import Run
-from autocompress.compress.train import Scope, fit
+from autocompress.compress.train import fit
 from autocompress.plugin import among
 
 
