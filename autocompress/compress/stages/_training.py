@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from autocompress.compress.distillers.base import Distiller
+from autocompress.compress.lab import Lab
+from autocompress.compress.model import Model
 from autocompress.compress.plan import Plan, Scope
-from autocompress.compress.stages.base import Stage
+from autocompress.compress.stages.base import Run, Stage
+from autocompress.compress.train import fit
 from autocompress.plugin import among, ranged
 
 
@@ -65,3 +68,31 @@ class Taught(Training, ABC):
 
     def teachers(self) -> tuple[str, ...]:
         return (self.teacher,) if any(one.needs.anybody for one in self.methods()) else ()
+
+
+class Recovering(Taught, ABC):
+    """Take something away in steps, and after each let the network find its feet again."""
+
+    steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)
+    recover: Annotated[int, Field(ge=0)] = 0  # epochs of training after each step
+    method: Distiller | None = None  # to recover with
+    lr: Annotated[float, Field(gt=0)] = ranged(0.05, 0.005, 0.2, log=True)
+
+    @model_validator(mode="after")
+    def _network_stays(self) -> "Recovering":
+        for method in self.methods():
+            if type(method).start is not Distiller.start:
+                name = type(method).__name__.lower()
+                raise ValueError(f"method: {name} puts a part of the teacher into the network; distill can do that")
+        return self
+
+    def recovered(self, model: Model, lab: Lab, step: int) -> Run:
+        """After step number `step`, counted from 0."""
+        epochs = lab.epochs(self.recover)
+        if epochs:
+            plan, before, of = self.plan(epochs, self.teacher, self.views), step * epochs, self.cost(lab)
+            model = yield from fit(model, lab, plan, self.methods(), part=f"recover-{step}", before=before, of=of)
+        return model
+
+    def cost(self, lab: Lab) -> int:
+        return self.steps * lab.epochs(self.recover)

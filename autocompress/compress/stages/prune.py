@@ -7,26 +7,25 @@ from pydantic import Field, model_validator
 
 from autocompress.compress.cutting.surgery import Rules, Scope, cut, trim
 from autocompress.compress.cutting.widths import Target
-from autocompress.compress.distillers.base import Distiller
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.recalibrate import recalibrate
-from autocompress.compress.stages._training import Taught
+from autocompress.compress.stages._training import Recovering
 from autocompress.compress.stages.base import Run
-from autocompress.compress.train import fit
 from autocompress.plugin import among, ranged
 
 Cap = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=0.99)] | None
 
 
-class Prune(Taught):
+class Prune(Recovering):
     """Cut the channels that score lowest `by` an importance, until the `ratio` of them is gone in every layer.
 
     Or until that share of the MACs (`macs`) or of the parameters (`params`) is gone. `local`: every layer loses the
     same share of its channels. `global`: the lowest scores of all layers go first. `isomorphic`: of all layers of the
     same build (Fang et al. 2024, arXiv 2407.04616). With a `ratio`, these two leave as many MACs as `local` would.
+    Each of several `steps` takes the same share of what is left.
     """
 
     by: Importance
@@ -37,10 +36,6 @@ class Prune(Taught):
     most: Annotated[float, Field(gt=0, lt=1)] = 0.9  # share of the channels that any layer may lose
     caps: dict[str, Cap] = Field({})  # the same for layers by patterns; `autocompress analyse sensitivity` finds them
     ignore: tuple[str, ...] = ()  # patterns of the names of layers that keep theirs, such as stages.0.*
-    steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)  # each takes the same share of what is left
-    recover: Annotated[int, Field(ge=0)] = 0  # epochs of training after each step
-    method: Distiller | None = None  # to recover with
-    lr: Annotated[float, Field(gt=0)] = ranged(0.05, 0.005, 0.2, log=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -53,10 +48,6 @@ class Prune(Taught):
     def _possible(self) -> "Prune":
         if len(self._targets()) != 1:
             raise ValueError("wants one of ratio, macs and params")
-        for method in self.methods():
-            if type(method).start is not Distiller.start:
-                name = type(method).__name__.lower()
-                raise ValueError(f"method: {name} puts a part of the teacher into the network; distill can do that")
         return self
 
     @property
@@ -67,19 +58,14 @@ class Prune(Taught):
         return cut(model, lab, self._target(1), self.by, self._rules(), scored=False)
 
     def run(self, model: Model, lab: Lab) -> Run:
-        whole, epochs = model, lab.epochs(self.recover)
+        whole = model
         self.shape(model, lab)  # what cannot be done is refused before any training
         for turn in range(self.steps):
             target = self._target((turn + 1) / self.steps)
             model = trim(model, lab, target, self.by, self._rules(), whole=whole)
             recalibrate(model.net, lab)
-            if epochs:
-                plan, done, of = self.plan(epochs, self.teacher, self.views), turn * epochs, self.cost(lab)
-                model = yield from fit(model, lab, plan, self.methods(), part=f"recover-{turn}", before=done, of=of)
+            model = yield from self.recovered(model, lab, turn)
         return model
-
-    def cost(self, lab: Lab) -> int:
-        return self.steps * lab.epochs(self.recover)
 
     def _target(self, progress: float) -> Target:
         """After this share of the steps."""
