@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autocompress.cli.analyse import _watched
 from autocompress.cli.app import main
+from autocompress.cli.told import watched
 from autocompress.compress.breakpoint import breakpoint, falling, spread
 from autocompress.compress.cutting.sensitivity import channels, sensitivity, weights
 from autocompress.compress.cutting.surgery import Rules, cut
@@ -424,9 +424,9 @@ def test_the_breakpoint_of_a_network(program, study):
 
 def test_on_a_terminal_one_sees_what_is_being_done(monkeypatch):
     screen = Console(file=io.StringIO(), force_terminal=True, width=80)
-    monkeypatch.setattr("autocompress.cli.analyse.people", lambda: screen)
+    monkeypatch.setattr("autocompress.cli.told.people", lambda: screen)
     steps = iter("abc")
-    assert list(_watched(steps, ["one", "two", "three"])) == ["a", "b", "c"]
+    assert list(watched(steps, ["one", "two", "three"])) == ["a", "b", "c"]
     assert next(steps, None) is None  # followed to its end
     shown = screen.file.getvalue()
     assert "one" in shown

@@ -1,6 +1,6 @@
 """`analyse sensitivity` and `analyse breakpoint`: which layers bear a cut, and how far the whole network bears one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from autocompress.cli.launch import Storage
-from autocompress.cli.out import data, document, people
+from autocompress.cli.out import data, document
+from autocompress.cli.told import answer, as_points, curve_table, heading, loss_table, say, warn, watched, words, yaml
 
 if TYPE_CHECKING:
-    from autocompress.compress.breakpoint import Breakpoint, Rule
-    from autocompress.compress.cutting.sensitivity import Loss
+    from autocompress.compress.breakpoint import Rule
     from autocompress.config.units import Dimension
     from autocompress.plugin import Plugin
-    from autocompress.study.analyse import By, Point, Subject
+    from autocompress.study.analyse import By, Subject
     from autocompress.values.measurement import Measurement
 
     P = TypeVar("P", bound=Plugin)
-T = TypeVar("T")
 
 analyse = typer.Typer(
     help="Look into a model without training it: what it bears to lose, and where.",
@@ -69,7 +68,7 @@ def sensitivity(
     places, whole = study.layers(subject, how)
     dense = study.dense(subject)
     losses = study.losses(subject, places, tried, norms_too=recalibrate)
-    found = list(_watched(losses, [place.layer for place in places]))
+    found = list(watched(losses, [place.layer for place in places]))
     borne = {one.layer: one.borne(tried, dense.value, subject.images, allowed) for one in found}
     caps = {layer: most.ratio for layer, most in borne.items()}
     if json:
@@ -77,16 +76,16 @@ def sensitivity(
         asked_for = _asked(subject, how, recalibrate, dense)
         document("sensitivity", asked_for | {"ratios": tried, "drop": allowed} | layers)
     else:
-        data(_heading(subject, dense))
+        data(heading(subject, dense))
         data(
-            f"below, accuracy in % after one layer alone has lost this share of its {_words(by, pattern, recalibrate)};"
+            f"below, accuracy in % after one layer alone has lost this share of its {words(by, pattern, recalibrate)};"
         )
-        data(f"cap: the largest of these that costs {_points(allowed)} or less\n\n")
-        data(_loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
-        data("\n" + _yaml(caps))
+        data(f"cap: the largest of these that costs {as_points(allowed)} or less\n\n")
+        data(loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
+        data("\n" + yaml(caps))
     for why in dict.fromkeys(whole.values()):
-        _say(f"left whole: {', '.join(name for name, reason in whole.items() if reason == why)} ({why})")
-    _warn(next(iter(borne.values())), "drop", allowed)
+        say(f"left whole: {', '.join(name for name, reason in whole.items() if reason == why)} ({why})")
+    warn(next(iter(borne.values())), "drop", allowed)
 
 
 @analyse.command("breakpoint")
@@ -116,7 +115,7 @@ def breakpoint(
     subject = _subject(what, trial, dataset, examples, storage)
     tried = _tried([round(0.9 * i / (steps - 1), 4) for i in range(steps)], how)
     sweep = study.sweep(subject, how, tried, norms_too=recalibrate)
-    points = list(_watched(sweep, [f"ratio {ratio:g}" for ratio in tried]))
+    points = list(watched(sweep, [f"ratio {ratio:g}" for ratio in tried]))
     dense = subject.measured(points[0].accuracy)
     found = curve.breakpoint(tried, [p.accuracy for p in points], subject.images, rule=known, drop=allowed)
     if json:
@@ -128,11 +127,11 @@ def breakpoint(
         result = asdict(found) | {"resolved": found.resolved}
         document("breakpoint", asked_for | {"curve": rows, "breakpoint": result})
     else:
-        data(_heading(subject, dense))
-        data(f"below, accuracy after the network has lost this share of its {_words(by, pattern, recalibrate)}\n\n")
-        data(_curve_table(found, points, subject))
-        data("\n" + _answer(found, known, allowed))
-    _warn(found, known, allowed)
+        data(heading(subject, dense))
+        data(f"below, accuracy after the network has lost this share of its {words(by, pattern, recalibrate)}\n\n")
+        data(curve_table(found, points, subject))
+        data("\n" + answer(found, known, allowed))
+    warn(found, known, allowed)
 
 
 # --- what was asked for ---
@@ -200,7 +199,7 @@ def _tried(ratios: Sequence[float], how: "By") -> list[float]:
     if not any(found):
         raise typer.BadParameter("they are all more than this pattern can take out", param_hint="--ratios")
     if left := [f"{ratio:g}" for ratio in ratios if ratio not in found]:
-        _say(f"left out: {', '.join(left)}, more than this pattern can take out")
+        say(f"left out: {', '.join(left)}, more than this pattern can take out")
     return found
 
 
@@ -221,97 +220,6 @@ def _allowed(rule: "Rule", drop: str | None) -> float:
     if not 0 < allowed < 1:
         raise typer.BadParameter(f"must be more than nothing and less than all, got {text!r}", param_hint="--drop")
     return allowed
-
-
-# --- how it is told ---
-
-
-def _watched(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
-    """On a terminal, what is being looked at."""
-    if not people().is_terminal:
-        yield from steps
-        return
-    with people().status(names[0]) as status:
-        for done, step in enumerate(steps, 1):
-            status.update(f"{names[min(done, len(names) - 1)]}, {done}/{len(names)} done")
-            yield step
-
-
-def _heading(subject: "Subject", dense: "Measurement") -> str:
-    from autocompress.values.metric import show
-
-    widest = (subject.measured(0.5).spread or 0.0) * 100
-    quantized = " (as it is before it is quantized)" if subject.model.quantizer else ""
-    return (
-        f"{subject.name}{quantized}\n"
-        f"accuracy {show('accuracy', dense.value, dense.spread)} of {subject.images} validation images "
-        f"(one standard error; ± {widest:.2f} where accuracy is 50 %)"
-    )
-
-
-def _words(by: str | None, pattern: str | None, recalibrate: bool) -> str:
-    """What goes, and what is done about it."""
-    what = f"weights ({pattern})" if pattern is not None else f"channels ({by or 'magnitude'})"
-    return f"{what}, untrained{', batch norms averaged anew' if recalibrate else ''}"
-
-
-def _points(drop: float) -> str:
-    return f"{drop * 100:g} pp"
-
-
-def _loss_table(found: "Sequence[Loss]", ratios: Sequence[float], caps: dict[str, float], what: str) -> str:
-    rows = [("layer", what, *(f"{ratio:g}" for ratio in ratios), "cap", "together with")]
-    for one in found:
-        cells = [f"{a * 100:.2f}" if k < one.size else "–" for a, k in zip(one.accuracy, one.kept, strict=True)]
-        rows.append((one.layer, str(one.size), *cells, f"{caps[one.layer]:g}", ", ".join(one.others)))
-    coarse = any("–" in row for row in rows)
-    return _aligned(rows) + ("–: nothing goes, channels go in larger steps\n" if coarse else "")
-
-
-def _curve_table(found: "Breakpoint", points: "Sequence[Point]", subject: "Subject") -> str:
-    from autocompress.values.metric import show
-
-    rows = [("", "ratio", "weights left", "accuracy", "never rising")]
-    for p, fit in zip(points, found.fit, strict=True):
-        accuracy = show("accuracy", p.accuracy, subject.measured(p.accuracy).spread)
-        mark = "*" if p.ratio == found.ratio else ""
-        rows.append((mark, f"{p.ratio:g}", f"{p.left * 100:.1f} %", accuracy, show("accuracy", fit)))
-    return _aligned(rows)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    """The first and the last column to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join([r[0].ljust(widths[0]), *map(str.rjust, r[1:-1], widths[1:-1]), r[-1]]) for r in rows]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _yaml(caps: dict[str, float]) -> str:
-    """As a stage would say it. What begins like a number is quoted."""
-    named = {name if name[:1].isalpha() else f'"{name}"': cap for name, cap in caps.items()}
-    return "caps:\n" + "".join(f"  {name}: {cap:g}\n" for name, cap in named.items())
-
-
-def _answer(found: "Breakpoint", rule: "Rule", drop: float) -> str:
-    spread = f"within one standard error: {found.low:.2f} to {found.high:.2f}"
-    if rule == "kneedle":
-        return f"breakpoint {found.ratio:g}: the knee of the curve; {spread}"
-    ends = "all that was tried holds" if found.beyond is None else f"{found.ratio:g} holds, {found.beyond:g} does not"
-    share = _points(drop) if rule == "drop" else f"{drop * 100:g} % of it"
-    assert found.threshold is not None, "only a knee has none"
-    return f"breakpoint {found.ratio:g}: {share} lower is {found.threshold * 100:.2f} %, {ends}; {spread}"
-
-
-def _warn(found: "Breakpoint", rule: "Rule", drop: float) -> None:
-    if found.resolved:
-        return
-    what = "this fall" if rule == "kneedle" else f"a drop of {_points(drop) if rule == 'drop' else f'{drop * 100:g} %'}"
-    few = f"{found.images:,} validation images cannot resolve {what}"
-    _say(f"warning: {few}; it takes {found.enough:,} for a standard error of half of it")
-
-
-def _say(text: str) -> None:
-    people().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _asked(subject: "Subject", how: "By", recalibrate: bool, dense: "Measurement") -> dict[str, Any]:
