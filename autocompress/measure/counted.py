@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from autocompress.values.measurement import Measurement
 
 
-def counted(net: nn.Module, inputs: tuple[int, int, int], weight_bits: int = 32) -> tuple[Measurement, ...]:
+def counted(net: nn.Module, inputs: tuple[int, int, int], weight_bits: float = 32) -> tuple[Measurement, ...]:
     """params, macs and size. MACs are those of one image, in convolutions and matrices, as everybody counts them."""
     filters = sum(p.numel() for p in net.parameters() if p.ndim > 1)
     others = sum(p.numel() for p in net.parameters() if p.ndim <= 1)
@@ -20,7 +20,7 @@ def counted(net: nn.Module, inputs: tuple[int, int, int], weight_bits: int = 32)
             metric="size",
             value=filters * weight_bits / 8,
             how="counted",
-            on=f"the network, weights of {weight_bits} bits",
+            on=f"the network, weights of {weight_bits:g} bits",
             note="lower bound: weights only",
         ),
     )

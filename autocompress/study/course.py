@@ -101,6 +101,6 @@ def shapes(model: Model, stages: list[Stage], lab: Lab) -> tuple[Measurement, ..
     return counted(model.net, model.inputs, bits(model))
 
 
-def bits(model: Model) -> int:
+def bits(model: Model) -> float:
     """Of the weights in the exported file."""
     return make(Quantizer, model.quantizer).weight_bits if model.quantizer else 32

@@ -1,29 +1,38 @@
-"""What runs the exported file: the runtime of the device."""
+"""What runs the exported file: the runtime of the device, or one that stands in for it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from autocompress.plugin import Plugin
+from autocompress.values.dialect import Dialect
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # prepared inputs -> logits
 
 
 class Runtime(Plugin, ABC):
-    """Open an exported file and run it. Fields are the session's settings."""
+    """Write a network as a file of its own kind, open such a file and run it. Fields are the session's settings."""
 
     suffix: ClassVar[str]  # of the files it runs
+    dialect: ClassVar[Dialect] = Dialect()  # how quantized networks have to be written before they are lowered
 
     threads: Annotated[int, Field(ge=1)] = 1
 
     @abstractmethod
+    def lower(self, net: "nn.Module", inputs: tuple[int, int, int], path: Path) -> None:
+        """Write `net` as it would be shipped. What cannot be written is a Failure("export")."""
+
+    @abstractmethod
     def open(self, path: Path) -> Session:
-        """Imports neither torch nor anything of the project: this is what a stopwatch times in a fresh process."""
+        """Imports nothing but what a device needs to run the file: a stopwatch times this in a fresh process."""
 
     @property
     @abstractmethod

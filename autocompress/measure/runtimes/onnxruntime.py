@@ -1,18 +1,26 @@
 """ONNX Runtime on the CPU."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.measure.runtimes.base import Runtime, Session
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 class Onnxruntime(Runtime):
     """ONNX Runtime on the CPU."""
 
     suffix: ClassVar[str] = ".onnx"
+
+    def lower(self, net: "nn.Module", inputs: tuple[int, int, int], path: Path) -> None:
+        from autocompress.measure.export import to_onnx
+
+        to_onnx(net, inputs, path)
 
     def open(self, path: Path) -> Session:
         import onnxruntime
