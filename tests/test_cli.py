@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from outside import STUDY, program
 
-VERBS = ["init", "check", "run", "resume", "status", "front", "export", "plugins", "schema", "devices", "doctor"]
+VERBS = ["init", "check", "run", "resume", "status", "front", "export", "verify", "plugins", "schema", "devices", "doctor"]
 HEAVY = ["torch", "optuna", "ray", "pandas", "onnx", "onnxruntime", "sklearn", "pydantic", "sqlalchemy"]
 
 
@@ -100,9 +100,8 @@ def test_export_takes_a_model_out(ran, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'out' / 'model.onnx'}\n"
     facts = json.loads((tmp_path / "out" / "facts.json").read_text())
-    names = {"model.onnx", "weights.safetensors", "manifest.json"}
-    assert set(facts["sha256"]) == names
-    assert {p.name for p in (tmp_path / "out").iterdir()} == names | {"facts.json"}
+    assert facts["model"] == "model.onnx"
+    assert {"infer.py", "README.md", "SHA256SUMS"} < {p.name for p in (tmp_path / "out").iterdir()}
     assert (tmp_path / "out" / "model.onnx").stat().st_size == next(
         m["value"] for m in facts["measurements"] if m["metric"] == "size"
     )
@@ -114,6 +113,12 @@ def test_export_takes_a_model_out(ran, tmp_path):
         assert wrong.returncode != 0
         assert text in " ".join(wrong.stderr.replace("│", "").split())
     assert not (tmp_path / "no").exists()
+    again = program("verify", tmp_path / "out", home=home)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "ok   infer.py on test" in again.stdout
+    (tmp_path / "out" / "model.onnx").write_bytes(b"no model")
+    broken = program("verify", tmp_path / "out", "--json", home=home)
+    assert broken.returncode != 0
 
 
 def test_status_lists_what_was_run(ran):

@@ -17,7 +17,8 @@ from autocompress.errors import Failure, StudyError
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.study.cache import code_version
-from autocompress.study.compression import Bench, _calibration
+from autocompress.study.compression import Bench
+from autocompress.study.deploy import _calibration
 from autocompress.study.examine import on_test
 from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.study import Study

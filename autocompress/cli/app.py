@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from autocompress.cli import analyse, launch, look, prepare
+from autocompress.cli import analyse, hand_over, launch, look, prepare
 from autocompress.cli.out import OK, exit_code, people, told
 
 app = typer.Typer(
@@ -20,7 +20,8 @@ app = typer.Typer(
 for verb in (
     *(prepare.init, prepare.check),
     *(launch.run, launch.resume),
-    *(look.status, look.front, look.export),
+    *(look.status, look.front),
+    *(hand_over.export, hand_over.verify),
     *(prepare.plugins, prepare.schema, prepare.doctor),
 ):
     app.command()(verb)

@@ -1,8 +1,7 @@
-"""`status`, `front`, `export`: what a study holds, and taking a model out of it."""
+"""`status`, `front`: what a study holds."""
 
 import json as jsonlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,6 @@ from autocompress.cli.out import NOTHING_FITS, data, document, people
 
 if TYPE_CHECKING:
     from autocompress.reports.view import StudyView
-    from autocompress.values.trial import Trial
 
 Name = Annotated[str, typer.Argument(help="The name of a study that has been run here.")]
 Rule = Annotated[str, typer.Option("--pick", metavar="RULE", help="accuracy-first, balanced, fastest or smallest.")]
@@ -52,7 +50,7 @@ def front(
     """The models nobody beats, and which of them to take."""
     from autocompress.reports import bundle, table
 
-    view = _view(name, storage, rule)
+    view = view_for(name, storage, rule)
     if json:
         data(jsonlib.dumps(bundle.front_json(view), indent=2, ensure_ascii=False, allow_nan=False))
     elif csv:
@@ -70,63 +68,7 @@ def front(
         sys.exit(NOTHING_FITS)
 
 
-def export(
-    name: Name,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where to put it.")],
-    trial: Annotated[int | None, typer.Option(min=0, help="A trial by its number.")] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest."),
-    ] = None,
-    storage: Storage = None,
-    json: Json = False,
-) -> None:
-    """Copy a model out of a study: model.onnx, its weights and manifest, and what was measured on it."""
-    if trial is not None and rule is not None:
-        raise typer.BadParameter("give --trial or --pick, not both")
-    from autocompress.study.study import Study
-
-    view = _view(name, storage, rule or "accuracy-first")
-    chosen = _chosen(view, trial)
-    artifacts = Study.open(name, storage=storage).artifacts
-    out.mkdir(parents=True, exist_ok=True)
-    names = {"model": "model.onnx", "weights": "weights.safetensors", "manifest": "manifest.json"}
-    for role, digest in chosen.artifacts.items():
-        (out / names.get(role, role)).write_bytes(artifacts.get(digest))
-    facts = {
-        "schema": "autocompress.export/v1",
-        "study": name,
-        "trial": chosen.number,
-        "recipe": chosen.recipe.tree,
-        "measurements": [m.model_dump(mode="json") for m in chosen.measurements],
-        "test_accuracy": _dumped(view, chosen.number),
-        "sha256": {names.get(role, role): digest for role, digest in chosen.artifacts.items()},
-        "environment": view.environment,
-    }
-    (out / "facts.json").write_text(jsonlib.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    if json:
-        data(jsonlib.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    people().print(f"trial {chosen.number}: {chosen.recipe.line}", markup=False, highlight=False, soft_wrap=True)
-    data(str(out / "model.onnx"))
-
-
-def _chosen(view: "StudyView", number: int | None) -> "Trial":
-    from autocompress.errors import StudyError
-
-    if number is None:
-        if view.pick is None:
-            raise StudyError("nothing fits the limits, so there is nothing to pick; name a trial with --trial N")
-        return view.pick.trial
-    found = next((t for t in view.trials if t.number == number), None)
-    if found is None:
-        raise StudyError(f"study {view.spec.name!r} has no trial {number}; it has 0 to {len(view.trials) - 1}")
-    if "model" not in found.artifacts:
-        raise StudyError(f"trial {number} has no model to export: it is {found.state}")
-    return found
-
-
-def _view(name: str, storage: str | None, rule: str = "accuracy-first") -> "StudyView":
+def view_for(name: str, storage: str | None, rule: str = "accuracy-first") -> "StudyView":
     from autocompress.reports.of_study import view_of
     from autocompress.study.study import Study
     from autocompress.values.front import RULES
@@ -161,8 +103,3 @@ def _status(name: str, storage: str | None) -> dict[str, Any]:
         "seconds": view.seconds,
         "folder": str(study.folder),
     }
-
-
-def _dumped(view: "StudyView", number: int) -> dict[str, Any] | None:
-    found = view.test_accuracy.get(number)
-    return found.model_dump(mode="json") if found else None

@@ -1,15 +1,13 @@
 """What a compression candidate goes through: shapes, stages, export, measurement. The default work of a study."""
 
+import json
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.examples import Examples
@@ -18,15 +16,13 @@ from autocompress.compress.lab import Lab
 from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
 from autocompress.compress.model import Model
 from autocompress.compress.precision import rule
-from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages.base import Stage
 from autocompress.compress.start import fitted, origin, started
 from autocompress.compress.students.base import Scale, Student
 from autocompress.compress.teacher import Teacher
-from autocompress.data.base import Dataset, Split, loaded
+from autocompress.data.base import Dataset, loaded
 from autocompress.measure.accuracy import accuracy, answers
 from autocompress.measure.counted import counted
-from autocompress.measure.export import slim, to_onnx
 from autocompress.measure.latency import latency
 from autocompress.measure.packed import compressed, packed
 from autocompress.measure.parity import parity
@@ -35,6 +31,7 @@ from autocompress.plugin import find, make
 from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.cache import Cache, code_version
 from autocompress.study.course import Course, bits, shapes
+from autocompress.study.deploy import lowered, runs_in
 from autocompress.study.evaluate import Events
 from autocompress.study.home import cache_folder
 from autocompress.values.job import BASELINE, Done, Gated, Job, Outcome, Progress
@@ -45,7 +42,6 @@ from autocompress.values.study import StudySpec
 MAIN = "teacher"  # the one that is the baseline
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 INTEGER = {"agreement": 0.8, "change": 0.2}  # beyond this an integer file is broken, not coarse
-BATCH = 32  # of calibration
 
 
 @dataclass(frozen=True)
@@ -101,8 +97,8 @@ class Bench:
         """Export once; then every number comes from the file, in its runtime."""
         with tempfile.TemporaryDirectory(prefix="autocompress-") as name:
             folder = Path(name)
-            file = exported(model, folder, data)
             runtime = make(Runtime, self._runtime)
+            file = lowered(model, runtime, folder, data)
             y = data.val.y
             logits = answers(runtime.open(file), data.shown(data.val))
             parity(model.net, logits, data.shown(data.val), y, **(INTEGER if model.quantizer else {}))
@@ -116,7 +112,9 @@ class Bench:
             small = (compressed(file),) if "size_lzma" in self._wanted else ()
             right = accuracy(logits, y, f"{file.name}, {runtime.version}, validation split")
             save(model, folder, mean=data.mean, std=data.std)
-            files = {"model": file, "manifest": folder / MANIFEST, "weights": folder / WEIGHTS}
+            papers = folder / "runtime.json"
+            papers.write_text(json.dumps(runs_in(self._runtime, runtime), sort_keys=True))
+            files = {"model": file, "manifest": folder / MANIFEST, "weights": folder / WEIGHTS, "runtime": papers}
             found = (right, *times, size, *zeros, *small, params, macs)
             return found, {role: self._artifacts.put(path) for role, path in files.items()}
 
@@ -197,27 +195,3 @@ class Bench:
             names.append(MAIN)
         parts += [self._teacher_key(name) for name in dict.fromkeys(names)]
         return digest("model", *parts)
-
-
-def exported(model: Model, folder: Path, data: Dataset) -> Path:
-    """The file that would be shipped: `model.onnx`, in as few bits as the model's quantizer says."""
-    file = folder / "model.onnx"
-    if model.quantizer is None:
-        to_onnx(model.net, model.inputs, file)
-        return file
-    whole = folder / "float.onnx"
-    to_onnx(model.net, model.inputs, whole)
-    convert(make(Quantizer, model.quantizer), whole, file, data)
-    return file
-
-
-def convert(quantizer: Quantizer, whole: Path, file: Path, data: Dataset) -> None:
-    """From the exported file in 32 bits to one in fewer."""
-    quantizer.convert(whole, file, _calibration(data, quantizer.calibration_examples))
-    slim(file)
-
-
-def _calibration(data: Dataset, examples: int) -> Iterator[NDArray[np.float32]]:
-    """The first training images, which the split has shuffled already."""
-    few = min(examples, len(data.train))
-    yield from data.shown(Split(data.train.x[:few], data.train.y[:few]), BATCH)

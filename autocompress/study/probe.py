@@ -24,7 +24,8 @@ from autocompress.errors import Failure
 from autocompress.measure.counted import counted
 from autocompress.measure.export import to_onnx
 from autocompress.plugin import make
-from autocompress.study.compression import MAIN, convert
+from autocompress.study.compression import MAIN
+from autocompress.study.deploy import convert
 from autocompress.study.evaluate import diagnosed
 from autocompress.values.device import Device
 from autocompress.values.metric import show

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # prepared inputs -> logits
 
 
+class Snippet(NamedTuple):
+    """What a script has to say to run a file without autocompress: `FILE` is its path, `x` what it is shown."""
+
+    imports: str
+    opens: str
+    runs: str  # an expression: the logits
+
+
 class Runtime(Plugin, ABC):
     """Write a network as a file of its own kind, open such a file and run it. Fields are the session's settings."""
 
     suffix: ClassVar[str]  # of the files it runs
     dialect: ClassVar[Dialect] = Dialect()  # how quantized networks have to be written before they are lowered
+    snippet: ClassVar[Snippet]  # for whoever is handed a file
 
     threads: Annotated[int, Field(ge=1)] = 1
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.measure.runtimes.base import Runtime, Session
+from autocompress.measure.runtimes.base import Runtime, Session, Snippet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,6 +16,11 @@ class Onnxruntime(Runtime):
     """ONNX Runtime on the CPU."""
 
     suffix: ClassVar[str] = ".onnx"
+    snippet: ClassVar[Snippet] = Snippet(
+        imports="import onnxruntime",
+        opens='SESSION = onnxruntime.InferenceSession(FILE, providers=["CPUExecutionProvider"])',
+        runs='SESSION.run(None, {"x": x})[0]',
+    )
 
     def lower(self, net: "nn.Module", inputs: tuple[int, int, int], path: Path) -> None:
         from autocompress.measure.export import to_onnx

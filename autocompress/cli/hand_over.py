@@ -1,0 +1,86 @@
+"""`export`, `verify`: taking a model out of a study, and trying whether it still is what its papers say."""
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autocompress.cli.launch import Json, Storage
+from autocompress.cli.look import Name, view_for
+from autocompress.cli.out import NOTHING_FITS, data, document, people
+
+if TYPE_CHECKING:
+    from autocompress.reports.view import StudyView
+    from autocompress.values.trial import Trial
+
+
+def export(
+    name: Name,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where to put it.")],
+    trial: Annotated[int | None, typer.Option(min=0, help="A trial by its number.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest."),
+    ] = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Copy a model out of a study: the file, weights, manifest, a card, a script that runs it, and checksums."""
+    if trial is not None and rule is not None:
+        raise typer.BadParameter("give --trial or --pick, not both")
+    from autocompress.reports.parcel import FACTS, parcel, write
+    from autocompress.study.study import Study
+
+    view = view_for(name, storage, rule or "accuracy-first")
+    chosen = _chosen(view, trial)
+    kept = Study.open(name, storage=storage).artifacts
+    files = parcel(view, chosen, {role: kept.get(digest) for role, digest in chosen.artifacts.items()})
+    write(files, out)
+    if json:
+        data(files[FACTS].decode())
+        return
+    people().print(f"trial {chosen.number}: {chosen.recipe.line}", markup=False, highlight=False, soft_wrap=True)
+    people().print(f"try it: autocompress verify {out}", markup=False, highlight=False, soft_wrap=True)
+    data(str(out / jsonlib.loads(files[FACTS])["model"]))
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run a data function of the packer's, and a script that was changed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check an exported folder: its checksums, and its accuracy, measured again by itself and by its own script."""
+    from autocompress.errors import StudyError
+    from autocompress.reports.verify import verified
+
+    found = []
+    try:
+        for finding in verified(folder, trust_code=trust_code):
+            found.append(finding)
+            if not json:
+                data(f"{'ok  ' if finding.right else 'NO  '} {finding.what:<22} {finding.text}")
+    except ValueError as error:
+        raise StudyError(str(error)) from error
+    if json:
+        document("verified", {"findings": [finding.__dict__ for finding in found]})
+    if not all(finding.right for finding in found):
+        sys.exit(NOTHING_FITS)
+
+
+def _chosen(view: "StudyView", number: int | None) -> "Trial":
+    from autocompress.errors import StudyError
+
+    if number is None:
+        if view.pick is None:
+            raise StudyError("nothing fits the limits, so there is nothing to pick; name a trial with --trial N")
+        return view.pick.trial
+    found = next((t for t in view.trials if t.number == number), None)
+    if found is None:
+        raise StudyError(f"study {view.spec.name!r} has no trial {number}; it has 0 to {len(view.trials) - 1}")
+    if "model" not in found.artifacts:
+        raise StudyError(f"trial {number} has no model to export: it is {found.state}")
+    return found
