@@ -136,5 +136,5 @@ def test_what_is_no_parcel_is_said_so(folder, tmp_path):
     with pytest.raises(ValueError, match=f"no {SUMS} in it, so nothing that autocompress exported"):
         list(verified(tmp_path))
     (folder / "facts.json").write_text('{"schema": "other"}')
-    with pytest.raises(ValueError, match="wants schema 'autocompress.export/v1'"):
+    with pytest.raises(ValueError, match=r"wants schema 'autocompress\.export/v1'"):
         list(verified(folder))
