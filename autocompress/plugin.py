@@ -152,7 +152,18 @@ def written(base: type[P], plug: P) -> dict[str, Any]:
     module, qualname = type(plug).__module__, type(plug).__qualname__
     mine = (module, f"{module}:", f"{module}:{qualname}")
     name = next(name for name, target in names(base).items() if target in mine)
-    return {"use": name, **plug.model_dump(mode="json")}
+    inner = {field: _written_inside(getattr(plug, field)) for field in type(plug).model_fields}
+    return {"use": name, **plug.model_dump(mode="json"), **{field: it for field, it in inner.items() if it is not None}}
+
+
+def _written_inside(value: Any) -> Any:
+    """Of a setting that is a plug-in, or some of them; None for any other."""
+    if isinstance(value, Plugin):
+        kind = next(c for c in type(value).__mro__ if c.__module__.endswith(".base") and inspect.isabstract(c))
+        return written(kind, value)
+    if isinstance(value, tuple) and value and all(isinstance(one, Plugin) for one in value):
+        return [_written_inside(one) for one in value]
+    return None
 
 
 def _one_colon(function: str) -> str:

@@ -2,8 +2,11 @@
 
 import pytest
 
+from autocompress.config.cores import AWAY, MACHINES
 from autocompress.config.diagnostic import CODES, ConfigError, Diagnostic, render
-from autocompress.config.load import load_study
+from autocompress.config.limits import KNOWN
+from autocompress.config.load import device_names, load_study
+from autocompress.config.runtimes import FORMATS, ours
 
 FILE = "studies/x.yaml"
 
@@ -437,16 +440,15 @@ TABLE = [
         "    sise: 64 kB",
         "24:5: error[unknown-name]: device.limits.sise: no metric is called 'sise'; did you mean "
         "'size'?\n"
-        "    hint: known: accuracy, latency_p50, latency_p95, size, size_packed, size_lzma, sparsity, params, "
-        "macs",
+        f"    hint: known: {', '.join(KNOWN)}",
     ),
     (
-        "metric nobody measures",
+        "metric nobody tells",
         "    size: 64 kB",
         "    energy: 3 mJ",
-        "24:5: error[unsupported]: device.limits.energy: 'energy' is not measured yet\n"
-        "    hint: known: accuracy, latency_p50, latency_p95, size, size_packed, size_lzma, sparsity, params, "
-        "macs",
+        "24:5: error[unsupported]: device.limits.energy: nothing tells the energy of bench: it has no estimator of "
+        "energy\n"
+        "    hint: add one: measurement: {estimators: {energy: {use: ...}}}",
     ),
     (
         "wrong side",
@@ -495,8 +497,9 @@ TABLE = [
     (
         "unknown key of a limit",
         "kind: soft",
-        "weight: 2",
-        "25:30: error[unknown-key]: device.limits.latency_p50.weight: unknown key\n    hint: allowed: max, kind",
+        "wait: 2",
+        "25:30: error[unknown-key]: device.limits.latency_p50.wait: unknown key\n"
+        "    hint: did you mean 'weight'? allowed: max, kind, weight, margin",
     ),
     (
         "wrong direction",
@@ -536,37 +539,39 @@ TABLE = [
         "core: cortex-a67",
         "18:20: error[bad-value]: device.hardware.core: no core is called 'cortex-a67'; did you mean "
         "'cortex-a78'?\n"
-        "    hint: known: any, x86-64, apple-silicon, cortex-a53, cortex-a55, cortex-a57, cortex-a72, "
-        "cortex-a73, cortex-a75, cortex-a76, cortex-a77, cortex-a78, cortex-a510, cortex-a520, "
-        "cortex-a710, cortex-a715, cortex-a720, cortex-a725, cortex-x1, cortex-x2, cortex-x3, "
-        "cortex-x4, neoverse-n1, neoverse-n2, neoverse-v1, neoverse-v2",
+        f"    hint: known: {', '.join((*MACHINES, *AWAY))}",
     ),
     (
         "microcontroller",
         "core: any",
         "core: cortex-m4",
         "18:20: error[unsupported]: device.hardware.core: 'cortex-m4' cannot run autocompress itself, "
-        "and agents are not available yet\n"
-        "    hint: measure on a machine that can",
+        "so nothing is measured on it\n"
+        "    hint: measurement: {use: estimate}, with estimators",
     ),
     (
         "agent",
         "{use: local}",
         "{use: agent}",
-        "22:22: error[unsupported]: device.measurement.use: 'agent' is not available yet; use 'local'",
+        "22:3: error[missing-key]: device.measurement: the key 'agent' is missing\n"
+        "22:22: error[unsupported]: device.measurement.use: agents on other machines are not available yet; "
+        "use 'local' on the device itself, or 'estimate'",
     ),
     (
-        "runtime of tomorrow",
+        "runtime of others",
         "name: onnxruntime",
-        "name: executorch",
-        "21:19: error[unsupported]: device.runtime.name: 'executorch' is not available yet; use 'onnxruntime'",
+        "name: x-cube-ai",
+        "21:19: error[unsupported]: device.runtime.name: autocompress does not run 'x-cube-ai', so nothing is "
+        "measured with it\n"
+        f"    hint: one of {', '.join(ours())}; or measurement: {{use: estimate}}, with estimators",
     ),
     (
         "unknown runtime",
         "name: onnxruntime",
         "name: onnx-runtime",
         "21:19: error[unknown-name]: device.runtime.name: no runtime is called 'onnx-runtime'; did you "
-        "mean 'onnxruntime'?",
+        "mean 'onnxruntime'?\n"
+        f"    hint: known: {', '.join(dict.fromkeys((*ours(), *FORMATS)))}; for any other write 'custom'",
     ),
     (
         "clock without unit",
@@ -582,10 +587,10 @@ TABLE = [
         "20:35: error[out-of-range]: device.memory.ram.reserved: nothing is left: 'reserved' takes all of 'total'",
     ),
     (
-        "sparsity of tomorrow",
+        "pattern of zeros",
         "  measurement:",
-        "  sparsity: {pattern: '2:4'}\n  measurement:",
-        "22:23: error[unsupported]: device.sparsity.pattern: '2:4' is not available yet; use 'none'",
+        "  sparsity: {pattern: '4:2'}\n  measurement:",
+        "22:23: error[bad-value]: device.sparsity.pattern: wants one of none, 2:4, block, got '4:2'; did you mean '2:4'?",
     ),
     (
         "kind of device",
@@ -600,7 +605,7 @@ TABLE = [
         "  extends: raspbery-pi-5\n  id: bench",
         "15:12: error[unknown-name]: device.extends: no device is called 'raspbery-pi-5'; did you mean "
         "'raspberry-pi-5'?\n"
-        "    hint: shipped: raspberry-pi-4, raspberry-pi-5, this-machine",
+        f"    hint: shipped: {', '.join(device_names())}",
     ),
     (
         "duplicate key",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocompress.compress.knapsack import Option, cheapest_harm
+from autocompress.compress.allocators._exact import Option, cheapest_harm
 
 number = st.integers(0, 30).map(float)
 items = st.lists(st.lists(st.builds(Option, number, number), min_size=1, max_size=4), min_size=1, max_size=5)

@@ -35,6 +35,15 @@ from autocompress.values.metric import METRICS, known, show
         ("macs", 1_814_073_344, None, "1.81 G"),
         ("energy", 0.0028, None, "2.80 mJ"),
         ("energy", 2e-6, None, "2.00 µJ"),
+        ("power", 0.0236, 0.002, "23.60 ± 2.00 mW"),
+        ("power", 12.0, None, "12.00 W"),
+        ("power", 5e-6, None, "5.00 µW"),
+        ("top5", 0.99, None, "99.00 %"),
+        ("nll", 0.3456, 0.0123, "0.35 ± 0.01"),
+        ("ece", 0.0215, 0.002, "2.15 ± 0.20 %"),
+        ("latency_p99", 0.001, None, "1.00 ms"),
+        ("params_nonzero", 77_360, None, "77.36 k"),
+        ("bops", 12.5e6 * 64, None, "800.0 M"),
         ("throughput", 123.4, None, "123.4 /s"),
         ("calibration_error", 0.0034, 0.0002, "0.0034 ± 0.0002"),
         ("calibration_error", 0.034, None, "0.034"),
@@ -51,7 +60,7 @@ def test_shown(metric: str, value: float, spread: float | None, text: str) -> No
 @given(st.sampled_from([*METRICS, "stranger"]), st.floats(1e-12, 1e15))
 def test_what_is_shown_is_within_half_a_percent(metric: str, value: float) -> None:
     factors = {"%": 0.01, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "mJ": 1e-3, "µJ": 1e-6, "KiB": 2**10, "MiB": 2**20}
-    factors |= {"GiB": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
+    factors |= {"mW": 1e-3, "µW": 1e-6, "GiB": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
     found = re.fullmatch(r"([\d.]+) ?(\S*)", show(metric, value))
     assert found
     coarse = 0.00005 if known(metric).unit == "fraction" else 0.0  # accuracy has two decimals, whatever its size

@@ -12,8 +12,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from autocompress import plugin
+from autocompress.compress.stages.base import Stage
 from autocompress.errors import UnknownPlugin
-from autocompress.plugin import Plugin, among, base_of, find, kind_of, kinds, listing, make, names, ranged
+from autocompress.plugin import Plugin, among, base_of, find, kind_of, kinds, listing, make, names, ranged, written
 
 BASE = '''"""What fruit is."""
 from abc import ABC, abstractmethod
@@ -279,3 +280,13 @@ def test_ranges_are_holes() -> None:
         "act": {"search": {"choice": ["relu", "silu"]}},
     }
     assert Settings().depth == 3
+
+
+def test_what_is_written_is_read_back_plug_ins_inside_too() -> None:
+    tree = {"use": "distill", "method": {"use": "logit", "temperature": 2.0}, "hint": {"use": "fitnet"}, "epochs": 3}
+    stage = make(Stage, tree)
+    again = written(Stage, stage)
+    assert again["use"] == "distill"
+    assert again["method"]["use"] == "logit"
+    assert again["hint"]["use"] == "fitnet"
+    assert make(Stage, again) == stage

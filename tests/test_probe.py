@@ -5,7 +5,9 @@ from hands import SMALL, digits, own
 from safetensors.torch import save_file
 from test_compression import INT8, LEARN, study
 
+from autocompress.compress.augmentations.flip import Flip
 from autocompress.compress.students.torchvision import Torchvision
+from autocompress.errors import Failure
 from autocompress.study import probe
 from autocompress.study.probe import Probe, Refused, options, probed
 
@@ -93,6 +95,19 @@ def test_a_teacher_that_cannot_be_made_comes_first(tmp_path):
     assert teacher.student == "teacher: squeezenet(width 0.25)"
     assert [r.stage for r in teacher.refused] == ["prune(bn_scale, ratio 0.5)"]
     assert not fine.hopeless
+
+
+def test_examples_are_shown_as_in_training(monkeypatch):
+    """What the study does to them may be what cannot be done to these images, or by this method."""
+    assert tried(LEARN, augment=({"use": "flip"},))[0].refused == ()
+
+    def breaks(self, x, draws):
+        raise Failure("unsupported", f"cannot turn images of {tuple(x.shape[1:])}")
+
+    monkeypatch.setattr(Flip, "apply", breaks)
+    *_, turned = tried(LEARN, augment=({"use": "crop", "pad": 1}, {"use": "flip"}))
+    assert [r.why for r in turned.refused] == ["cannot turn images of (1, 8, 8)"]
+    assert tried(LEARN)[0].refused == ()
 
 
 def test_exports_and_bits_are_tried_too(monkeypatch):

@@ -325,6 +325,22 @@ def test_every_pace_warms_up_and_stays_within_the_full_rate(kind):
     assert paces.index(max(paces)) == (29 if kind == "one_cycle" else 9)
 
 
+def test_one_cycle_rises_along_a_cosine_from_a_twenty_fifth():
+    assert pace(0, 100_000, "one_cycle") == pytest.approx(1 / 25, abs=1e-6)
+    assert pace(7, 100, "one_cycle") == pytest.approx(0.04 + 0.48 * (1 - math.cos(math.pi * 8 / 30)))
+    assert pace(14, 100, "one_cycle") == pytest.approx(0.52)  # half way up
+    assert pace(29, 100, "one_cycle") == pytest.approx(1.0)
+    assert pace(30, 100, "one_cycle") == pytest.approx(0.5 * (1 + math.cos(math.pi / 71)))
+
+
+@pytest.mark.parametrize(("kind", "times"), [("cosine", 1), ("one_cycle", 3), ("constant", 1)])
+@pytest.mark.parametrize("warmup", [0.0, 0.05, 0.2, 0.3])
+def test_the_full_rate_is_reached_after_as_long_a_warm_up_as_was_asked_for(kind, times, warmup):
+    paces = [pace(step, 100, kind, warmup) for step in range(100)]
+    assert paces.index(max(paces)) == max(0, round(100 * times * warmup) - 1)
+    assert paces[max(0, round(100 * times * warmup) - 1)] == pytest.approx(1.0)
+
+
 def test_without_augmentation_the_teacher_is_asked_once(steps):
     bench = lab()
     asked = []

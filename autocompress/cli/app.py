@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from autocompress.cli import analyse, hand_over, launch, look, prepare
+from autocompress.cli import analyse, devices, hand_over, launch, look, prepare, runtimes
 from autocompress.cli.out import OK, exit_code, people, told
 
 app = typer.Typer(
@@ -25,7 +25,8 @@ for verb in (
     *(prepare.plugins, prepare.schema, prepare.doctor),
 ):
     app.command()(verb)
-app.add_typer(prepare.devices, name="devices")
+app.add_typer(devices.devices, name="devices")
+app.add_typer(runtimes.runtimes, name="runtimes")
 app.add_typer(analyse.analyse, name="analyse")
 
 

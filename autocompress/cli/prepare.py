@@ -1,4 +1,4 @@
-"""`init`, `check`, `plugins`, `schema`, `devices`, `doctor`: everything before a study runs."""
+"""`init`, `check`, `plugins`, `schema`, `doctor`: everything before a study runs."""
 
 import json as jsonlib
 import sys
@@ -11,8 +11,6 @@ from autocompress.cli.launch import Json, Trust, trusting
 from autocompress.cli.out import CONFIGURATION, UNEXPECTED, data, document, people
 
 STUDY = "autocompress.study/v1"
-
-devices = typer.Typer(help="Constraint files: where a model must fit.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def init(
@@ -46,7 +44,7 @@ def check(
     Of a study without mistakes every student is built, cut, trained on a few images and exported; json and github
     stop at the files.
     """
-    from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, render
+    from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, errors, render
     from autocompress.config.load import check as checked
     from autocompress.config.load import mistaken
     from autocompress.errors import Failure
@@ -59,7 +57,7 @@ def check(
     hopeless = False
     for file in files:
         try:
-            schema = checked(file)
+            schema = checked(file, remarks=found)
         except ConfigError as error:
             found.extend(error.diagnostics)
         else:
@@ -72,7 +70,7 @@ def check(
                     found.append(mistaken(file, failure.code, str(failure)))
     if found or form == "json":
         data(render(sorted(set(found)), known, tty=sys.stdout.isatty()))
-    if found or hopeless:
+    if errors(found) or hopeless:
         sys.exit(CONFIGURATION)
 
 
@@ -153,44 +151,6 @@ def schema(
     for name, text in texts.items():
         (out / f"{name}.schema.json").write_text(text, encoding="utf-8")
         data(str(out / f"{name}.schema.json"))
-
-
-@devices.command("list")
-def list_devices(json: Json = False) -> None:
-    """The devices that come with autocompress."""
-    from autocompress.config.load import device_names, load_device
-
-    found = [load_device(name) for name in device_names()]
-    if json:
-        document("devices", {"devices": [d.model_dump(mode="json") for d in found]})
-        return
-    width = max(len(d.id) for d in found)
-    for d in found:
-        data(f"{d.id.ljust(width)}  {d.kind:4}  {d.name}")
-
-
-@devices.command("show")
-def show_device(
-    name: Annotated[str, typer.Argument(help="A shipped device, or a file.")],
-    json: Json = False,
-) -> None:
-    """One device as it is after everything it extends: limits, objectives, runtime, how its numbers are obtained."""
-    from autocompress.config.load import load_device
-
-    device = load_device(name)
-    if json:
-        document("device", {"device": device.model_dump(mode="json")})
-        return
-    p = device.protocol
-    data(f"{device.id}: {device.name}")
-    data(f"  kind        {device.kind}{f', {device.vendor}' if device.vendor else ''}")
-    data(f"  core        {device.core}{f' ({device.machine})' if device.machine else ''}")
-    runtime = " ".join(filter(None, (device.runtime.name, device.runtime.version)))
-    data(f"  runtime     {runtime}, {device.runtime.threads} thread(s)")
-    data(f"  weights     {', '.join(str(b) for b in device.bits)} bits; channels in multiples of {device.round_to}")
-    data(f"  measured    {device.measurement}: {p.processes} processes x {p.runs} runs, batch {p.batch}")
-    data(f"  limits      {'; '.join(map(str, device.limits)) or 'none'}")
-    data(f"  objectives  {', '.join(f'{o.metric} ({o.direction})' for o in device.objectives) or 'none'}")
 
 
 def doctor(json: Json = False) -> None:

@@ -121,7 +121,7 @@ class Examples:
         size = int(np.prod(x.shape))
         if self.device.type == "cpu" and isinstance(x, np.ndarray):
             return torch.from_numpy(x)  # they are there already
-        if size > (SHARE * free(self.device) if self._room is None else self._room):
+        if size > (budget(self.device) if self._room is None else self._room):
             return None
         if isinstance(x, np.ndarray):
             return torch.from_numpy(x).to(self.device)
@@ -163,6 +163,11 @@ def read(images: Images | Album, size: int = 256) -> Iterator[Tensor]:
     readers = min(READERS, os.cpu_count() or 1, len(lists))
     chance = torch.Generator()
     yield from DataLoader(_Pages(images), sampler=lists, batch_size=None, num_workers=readers, generator=chance)
+
+
+def budget(device: torch.device) -> float:
+    """Bytes that the images of one process may take; a driver says how many processes share the device."""
+    return SHARE * free(device) / int(os.environ.get("AUTOCOMPRESS_SHARED_BY", "1"))
 
 
 def free(device: torch.device) -> int:

@@ -66,6 +66,7 @@ def assembled(
 
 def graft(model: Model, teacher: Model, seed: int, **settings: Any) -> Model:
     """`model` with the teacher's classifier, which is not to be trained, behind a new projector. An old one goes."""
+    model.refuse_on_grids("simkd")
     weight, bias = _classifier(teacher)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

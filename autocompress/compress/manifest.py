@@ -17,7 +17,9 @@ from torch import nn
 
 from autocompress.compress.layers import reshape, sized, width
 from autocompress.compress.model import Model
+from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.students.base import Scale
+from autocompress.plugin import make
 
 SCHEMA = "autocompress.model/v1"
 MANIFEST = "manifest.json"
@@ -56,6 +58,8 @@ def load(folder: Path) -> Model:
     if hashlib.sha256(weights).hexdigest() != manifest["weights_sha256"]:
         raise ValueError(f"{file}: its SHA-256 is not the one in {MANIFEST}; the file is damaged or of another model")
     model = Model.fresh(manifest["student"], tuple(manifest["inputs"]), manifest["classes"], seed=0)
+    if manifest["quantizer"]:
+        model = make(Quantizer, manifest["quantizer"]).placed(model)
     try:
         state = tensors_of(weights)
         reshape(model.net, {name: value.shape for name, value in state.items()})

@@ -7,9 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from autocompress.compress.grid.grids import gridded
 from autocompress.compress.students.base import Parts, Scale, Student
 from autocompress.errors import Failure
 from autocompress.plugin import make
+
+PARTS = "parts"  # in the `meta` of a network that is a graph: the only attribute that torch copies with one
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Model:
     student: dict[str, Any]  # {"use": name, **settings}: what built `net` before anything was cut from it
     inputs: tuple[int, int, int]
     classes: int
-    quantizer: dict[str, Any] | None = None  # what the export has to do to the file, as {"use": name, **settings}
+    quantizer: dict[str, Any] | None = None  # what takes its bits, as {"use": name, **settings}
     sparse: tuple[str, ...] = ()  # names of layers
     scale: Scale | None = None  # how it wants its pixels; None: as the data set says
 
@@ -45,7 +48,19 @@ class Model:
 
     @property
     def parts(self) -> Parts:
-        return make(Student, self.student).parts(self.net)
+        """A network that was followed to put grids into it knows its own."""
+        own: Parts | None = getattr(self.net, "meta", {}).get(PARTS)
+        return own or make(Student, self.student).parts(self.net)
+
+    @property
+    def gridded(self) -> bool:
+        """Whether its weights are on grids."""
+        return bool(gridded(self.net))
+
+    def refuse_on_grids(self, what: str) -> None:
+        """What changes how a network is built has to come before its weights are on grids."""
+        if self.gridded:
+            raise Failure("unsupported", f"{what} before quantizing: the weights of this network are on grids already")
 
     def copy(self) -> "Model":
         """A stage changes its own copy, never the model it was given."""

@@ -22,6 +22,7 @@ class Plan:
     smoothing: float = 0.0  # of the labels
     ema: float = 0.0  # how much of the average stays at each step; 0: no average
     scope: Scope = "all"
+    compiled: bool = False
     views: int | None = None  # after how many epochs examples look the same again; None: as many as can be kept
     teacher: str = "teacher"
 

@@ -22,17 +22,18 @@ def started(
     *,
     pretrain: bool = True,
 ) -> Model:
-    """The model before its first stage. How its exported file would lose bits is for the recipe to say, not for it."""
+    """The model before its first stage. One whose weights are on grids already keeps them; how an exported file would
+    lose bits is for the recipe to say."""
     family = make(Student, student)
     if family.of_teacher:
-        return replace(teacher().copy(), quantizer=None)
+        return _as_network(teacher().copy())
     if family.folder is None:
         return Model.fresh(student, inputs, classes, seed, pretrain=pretrain)
     model = load(family.folder)
     if (model.inputs, model.classes) != (inputs, classes):
         found, wanted = _said(model.inputs, model.classes), _said(inputs, classes)
         raise ValueError(f"{family.folder}: a model of {found}, but the data has {wanted}")
-    return replace(model, quantizer=None)
+    return _as_network(model)
 
 
 def fitted(student: Tree, round_to: int) -> Tree:
@@ -47,6 +48,10 @@ def origin(student: Tree) -> str:
     if family.folder is not None:
         return str(read(family.folder)["weights_sha256"])
     return digest("origin", family.pretrained, family.source)
+
+
+def _as_network(model: Model) -> Model:
+    return model if model.gridded else replace(model, quantizer=None)
 
 
 def _said(inputs: tuple[int, int, int], classes: int) -> str:

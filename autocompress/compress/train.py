@@ -3,12 +3,14 @@
 import copy
 import math
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from autocompress.compress.compiled import Compiled
 from autocompress.compress.distillers.base import Distiller
 from autocompress.compress.examples import Batch
 from autocompress.compress.lab import Epoch, Lab
@@ -62,6 +64,7 @@ class Run:
         self.model = model
         self.net: nn.Module = model.copy().net
         self.net.to(lab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.code: AbstractContextManager[None] = Compiled(self.net) if plan.compiled else nullcontext()
         self.lesson = Lesson(distillers, model, self.net, lab, teacher, plan.batch_size)
         own = self.lesson.modules
         self.trained = _free(self.net, model, plan.scope) + list(own.parameters())
@@ -160,26 +163,33 @@ class Run:
         self.follows.fill_(1 - min(plan.ema, (1 + step) / (10 + step)))
 
     def _recorded(self) -> Replay:
-        """Methods may change with the epochs, so a record of one is good for an epoch; without any, for all."""
+        """Methods may change with the epochs, so a record of one is good for an epoch; without any, for all.
+
+        Compiled code is not recorded: it saves what a record saves, the launching of many small kernels.
+        """
         if self.replay is None or self.lesson.has_methods:
-            self.replay = Replay(self._whole_step, graph if self._records else None)
+            self.replay = Replay(self._whole_step, graph if self._records and not self.plan.compiled else None)
         return self.replay
 
     def _whole_step(self, given: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The loss of a batch, and how long its gradient was."""
         self.optimizer.zero_grad()
         batch = Batch(given["x"], given["y"], given["index"], given.get("mixed"))
-        loss = self.lesson.loss(batch, given.get("kept"), self.done, self.plan.epochs, self.plan.smoothing)
+        loss = self._loss(batch, given.get("kept"))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), self._step()
 
     def _part(self, batch: Batch, kept: Tensor | None, place: int) -> tuple[Tensor, Tensor]:
         """The same for one of several batches that make a step."""
         many = self.plan.accumulate
-        loss = self.lesson.loss(batch, kept, self.done, self.plan.epochs, self.plan.smoothing)
+        loss = self._loss(batch, kept)
         (loss / min(many, self.batches - (place - place % many))).backward()  # type: ignore[no-untyped-call]
         last = (place + 1) % many == 0 or place + 1 == self.batches
         return loss.detach(), self._step() if last else torch.zeros_like(self.rate)
+
+    def _loss(self, batch: Batch, kept: Tensor | None) -> Tensor:
+        with self.code:
+            return self.lesson.loss(batch, kept, self.done, self.plan.epochs, self.plan.smoothing)
 
     def _step(self) -> Tensor:
         """Returns how long the gradient was."""

@@ -74,35 +74,39 @@ def _stage(node: Node, checker: Checker, top: bool) -> Node:
 
 
 def _ordered(stages: Node, mistakes: list[Diagnostic]) -> None:
-    """Nothing may follow a stage that is last."""
+    """Some stages settle things for good: what changes these must not come later."""
     slots = [item.fields["order"].items if "order" in item.fields else [item] for item in stages.items]
     for i, slot in enumerate(slots):
         later = [item for following in slots[i + 1 :] for item in following]
         for item in slot:
-            after = [use for other in later + [x for x in slot if x is not item] for use in _uses(other)]
-            for use in _uses(item):
-                if after and _is_last(use):
-                    text = f"'{use.value}' must come last, but '{after[0].value}' can come after it"
-                    mistakes.append(
-                        use.says("bad-order", text, "nothing may follow it: it decides about the exported file")
-                    )
+            after = [stage for other in later + [x for x in slot if x is not item] for stage in _options(other)]
+            for stage in _options(item):
+                mistakes.extend(_barred(stage, after))
 
 
-def _uses(item: Node) -> Iterator[Node]:
-    """The names of the stages that an item can become."""
+def _options(item: Node) -> Iterator[Node]:
+    """The stages that an item can become."""
     if "choice" in item.fields:
         for option in item.fields["choice"].items:
-            yield from _uses(option)
+            yield from _options(option)
     elif "use" in item.fields:
-        yield item.fields["use"]
+        yield item
 
 
-def _is_last(use: Node) -> bool:
-    try:
-        cls = plugin.find(plugin.base_of("stages"), str(use.value))
-    except Exception:  # said already, where the stage was looked at
-        return False
-    return bool(getattr(cls, "last", False))
+def _barred(stage: Node, after: list[Node]) -> list[Diagnostic]:
+    """What must not come after a stage, but can: the first of it."""
+    base, use = plugin.base_of("stages"), _use(stage)
+    for other in after:
+        try:
+            cls, later = (plugin.find(base, str(_use(one).value)) for one in (stage, other))
+            why, last = cls.bars(stage.data, later), cls.bars(stage.data, base)  # type: ignore[attr-defined]
+        except Exception:  # said already, where the stage was looked at
+            continue
+        if why:
+            name = _use(other).value
+            text = f"must come last, but '{name}' can come after it" if last else f"must come after '{name}', and it can come before"
+            return [use.says("bad-order", f"'{use.value}' {text}", why)]
+    return []
 
 
 def _tried(node: Node, mistakes: list[Diagnostic], teachers: tuple[str, ...] | None, nobody: str) -> None:

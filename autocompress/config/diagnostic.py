@@ -26,10 +26,15 @@ CODES: dict[str, str] = {
     "bad-order": "A stage stands where it cannot work, such as one that must come last.",
     "bad-limit": "A limit on the wrong side, or one that cannot be meant.",
     "bad-extends": "A device extends itself, or too long a line of parents.",
+    "empty-space": "Nothing can be both: what the space makes and what the device runs.",
+    "secret": "A password or token stands in the file, where everybody who gets a copy can read it.",
     "needs-teacher": "Something refers to the teacher or its accuracy, and the study has no teacher.",
     "bad-value": "The value is not one of those possible, or two values do not go together.",
     "unsupported": "The schema knows the word, this version does not do it yet.",
+    "stale": "A number was taken on other hardware, or with another runtime, than the file is about.",
+    "no-evidence": "Nothing says where the numbers of an estimator come from: what it tells is assumed.",
 }
+WARNINGS = ("stale", "no-evidence")  # worth knowing; the file can be used
 
 Format = Literal["text", "json", "github"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -54,7 +59,11 @@ class Diagnostic:
 
     def __str__(self) -> str:
         hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{self.file}:{self.line}:{self.col}: error[{self.code}]: {self.message}{hint}"
+        return f"{self.file}:{self.line}:{self.col}: {self.severity}[{self.code}]: {self.message}{hint}"
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        return "warning" if self.code in WARNINGS else "error"
 
     @property
     def message(self) -> str:
@@ -70,8 +79,13 @@ class Diagnostic:
         return f"    {line[start : start + WIDEST].rstrip()}\n    {' ' * (self.col - 1 - start)}^"
 
 
+def errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Those that make a file unusable."""
+    return [d for d in diagnostics if d.severity == "error"]
+
+
 class ConfigError(Exception):
-    """Every mistake that was found, sorted by place."""
+    """Every mistake that was found, sorted by place, and what else is worth knowing there."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics: tuple[Diagnostic, ...] = tuple(sorted(set(diagnostics)))
@@ -85,7 +99,9 @@ class ConfigError(Exception):
 def render(diagnostics: Sequence[Diagnostic], form: Format = "text", *, tty: bool = False) -> str:
     """For people (with the source line on a terminal), for programs, or for GitHub's annotations."""
     if form == "json":
-        found = [{k: v for k, v in asdict(d).items() if k != "source"} for d in diagnostics]
+        found = [
+            {"severity": d.severity, **{k: v for k, v in asdict(d).items() if k != "source"}} for d in diagnostics
+        ]
         return json.dumps({"schema": "autocompress.diagnostics/v1", "diagnostics": found}, ensure_ascii=False, indent=2)
     if form == "github":
         return "\n".join(map(_annotation, diagnostics))
@@ -117,7 +133,7 @@ def _pictured(d: Diagnostic) -> str:
 def _annotation(d: Diagnostic) -> str:
     text = f"{d.code}: {d.message}" + (f" ({d.hint})" if d.hint else "")
     file = _escaped(d.file).replace(":", "%3A").replace(",", "%2C")
-    return f"::error file={file},line={d.line},col={d.col}::{_escaped(text)}"
+    return f"::{d.severity} file={file},line={d.line},col={d.col}::{_escaped(text)}"
 
 
 def _escaped(text: str) -> str:

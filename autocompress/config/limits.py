@@ -6,6 +6,7 @@ from pydantic_core import PydanticCustomError
 
 from autocompress.config.diagnostic import Diagnostic, did_you_mean
 from autocompress.config.node import Node, shown
+from autocompress.config.provenance import share
 from autocompress.config.units import Dimension, below_baseline, quantity
 from autocompress.config.validate import missing, unknown_key
 from autocompress.values.limit import Limit, Objective
@@ -16,14 +17,19 @@ DIMENSIONS: dict[str, Dimension] = {
     "s": "time",
     "B": "bytes",
     "J": "energy",
+    "W": "power",
     "/s": "rate",
     "": "count",
 }
 MEASURED = (  # what measure/ can answer for today
-    "accuracy", "latency_p50", "latency_p95", "size", "size_packed", "size_lzma", "sparsity", "params", "macs",
+    "accuracy", "top5", "nll", "ece", "latency_p50", "latency_p95", "latency_p99", "latency_mean", "throughput",
+    "peak_ram", "flash", "size", "size_packed", "size_lzma", "sparsity", "params", "params_nonzero", "macs", "bops",
 )  # fmt: skip
+NEEDS_ESTIMATOR = ("energy", "power")  # there is no meter: the device's file has to tell them
+KNOWN = (*MEASURED, *NEEDS_ESTIMATOR)
 MOST_OBJECTIVES = 4
 KINDS = ("hard", "soft")
+MORE = ("kind", "weight", "margin")  # that a limit may say beside its bound
 
 
 class Promise(NamedTuple):
@@ -31,6 +37,11 @@ class Promise(NamedTuple):
 
     limit: Limit | None
     node: Node
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether somebody has said how much must be left."""
+        return "margin" in self.node.fields
 
 
 def limits(section: Node | None, mistakes: list[Diagnostic]) -> dict[str, Promise]:
@@ -42,7 +53,7 @@ def limits(section: Node | None, mistakes: list[Diagnostic]) -> dict[str, Promis
         return {}
     found = {}
     for metric, node in section.fields.items():
-        if metric not in MEASURED:
+        if metric not in KNOWN:
             mistakes.append(node.key_says(*_no_metric(metric)))
         elif node.value is None:
             found[metric] = Promise(None, node)
@@ -58,9 +69,9 @@ def _limit(metric: str, node: Node, mistakes: list[Diagnostic]) -> Limit | None:
         mistakes.append(node.says("wrong-type", f"wants a quantity or {{{side}: QUANTITY}}, got a list"))
         return None
     if not isinstance(node.value, dict):
-        return _bound(metric, side, node, True, mistakes)
+        return _bound(metric, side, node, mistakes)
     before = len(mistakes)
-    allowed = (side, "kind")
+    allowed = (side, *MORE)
     if {side, wrong} <= set(node.fields):
         mistakes.append(node.key_says("bad-limit", "a metric has one limit, not a 'max' and a 'min'"))
     elif child := node.get(wrong):
@@ -73,12 +84,21 @@ def _limit(metric: str, node: Node, mistakes: list[Diagnostic]) -> Limit | None:
     if kind and kind.data not in KINDS:
         near = did_you_mean(str(kind.data), KINDS)
         mistakes.append(kind.says("bad-value", f"wants one of hard, soft, got {shown(kind.data)}{near}"))
+    hard = not kind or kind.data == "hard"
+    margin, weight = node.get("margin"), node.get("weight")
+    more = {"margin": share(margin, mistakes)} if margin else {}
+    if weight and hard:
+        mistakes.append(weight.key_says("bad-limit", "a hard limit has no weight: nothing outweighs it", "kind: soft"))
+    elif weight and (isinstance(weight.data, bool) or not isinstance(weight.data, int | float) or weight.data < 0):
+        mistakes.append(weight.says("wrong-type", f"wants a number from 0 on, got {shown(weight.data)}"))
+    elif weight:
+        more["weight"] = weight.data
     bound = node.get(side)
-    limit = _bound(metric, side, bound, not kind or kind.data == "hard", mistakes) if bound else None
-    return limit if len(mistakes) == before else None
+    limit = _bound(metric, side, bound, mistakes) if bound else None
+    return limit.model_copy(update={"hard": hard, **more}) if limit and len(mistakes) == before else None
 
 
-def _bound(metric: str, side: Any, node: Node, hard: bool, mistakes: list[Diagnostic]) -> Limit | None:
+def _bound(metric: str, side: Any, node: Node, mistakes: list[Diagnostic]) -> Limit | None:
     try:
         below = below_baseline(node.data)
         if below is None:
@@ -92,13 +112,13 @@ def _bound(metric: str, side: Any, node: Node, hard: bool, mistakes: list[Diagno
     elif below is not None and below >= 1:
         mistakes.append(node.says("out-of-range", "this is more accuracy than there is"))
     elif below is not None:
-        return Limit(metric=metric, side=side, below_baseline=below, hard=hard)
+        return Limit(metric=metric, side=side, below_baseline=below)
     elif bound <= 0:
         mistakes.append(node.says("out-of-range", f"a limit must be above 0, got {shown(node.data)}"))
     elif METRICS[metric].unit == "fraction" and bound > 1:
         mistakes.append(node.says("out-of-range", f"must be at most 100 %, got {shown(node.data)}"))
     else:
-        return Limit(metric=metric, side=side, bound=bound, hard=hard)
+        return Limit(metric=metric, side=side, bound=bound)
     return None
 
 
@@ -137,7 +157,7 @@ def _objective(node: Node, mistakes: list[Diagnostic]) -> Objective | None:
     if named is None:
         mistakes.append(missing(node, "metric"))
         return None
-    if named.data not in MEASURED:
+    if named.data not in KNOWN:
         mistakes.append(named.says(*_no_metric(str(named.data))))
         return None
     natural = METRICS[str(named.data)].direction
@@ -150,6 +170,12 @@ def _objective(node: Node, mistakes: list[Diagnostic]) -> Objective | None:
     return Objective(metric=str(named.data), direction=natural, scale=scale.data if scale else None)
 
 
+def aimed_at(section: Node | None) -> dict[str, Node]:
+    """Metric -> where it is named an objective."""
+    named = [item.get("metric") or item for item in (section.items if section else [])]
+    return {node.value: node for node in named if isinstance(node.value, str)}
+
+
 def _one_of(node: Node | None, words: tuple[str, ...], mistakes: list[Diagnostic]) -> None:
     if node and node.data not in words:
         near = did_you_mean(str(node.data), words)
@@ -158,7 +184,7 @@ def _one_of(node: Node | None, words: tuple[str, ...], mistakes: list[Diagnostic
 
 def _no_metric(name: str) -> tuple[str, str, str]:
     """A promise that nobody checks would be worse than none."""
-    hint = f"known: {', '.join(MEASURED)}"
+    hint = f"known: {', '.join(KNOWN)}"
     if name in METRICS:
         return "unsupported", f"'{name}' is not measured yet", hint
-    return "unknown-name", f"no metric is called '{name}'{did_you_mean(name, MEASURED)}", hint
+    return "unknown-name", f"no metric is called '{name}'{did_you_mean(name, KNOWN)}", hint

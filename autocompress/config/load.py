@@ -1,38 +1,40 @@
 """The door to this folder: from a file, or the name of a shipped one, to checked values or a ConfigError."""
 
 from pathlib import Path
-from typing import NoReturn
+from typing import TypeVar
 
 from autocompress.config import device_file, space_file, study_file
-from autocompress.config.diagnostic import ConfigError, Diagnostic, did_you_mean
+from autocompress.config.diagnostic import ConfigError, Diagnostic, did_you_mean, errors
 from autocompress.config.document import parsed, read
 from autocompress.config.node import Node, shown
 from autocompress.config.shipped import called, named, names
+from autocompress.config.target import target
 from autocompress.values.device import Device
 from autocompress.values.space import Tree
 from autocompress.values.study import StudySpec
 
+T = TypeVar("T")
 SCHEMAS = (study_file.SCHEMA, space_file.SCHEMA, device_file.SCHEMA)
 
 
-def load_study(path: Path | str, *, source: str | None = None) -> StudySpec:
-    """A study with all it refers to. `source` is its text, where it does not come from the file."""
+def load_study(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> StudySpec:
+    """A study with all it refers to. `source` is its text, where it does not come from the file; `remarks` gets what is
+    worth knowing about it."""
     node, mistakes = _document(named("study", path) if source is None else Path(path), source)
     spec = study_file.study(node, mistakes)
-    return spec if spec and not mistakes else _refuse(mistakes)
+    return _usable(spec, mistakes, remarks)
 
 
-def load_space(path: Path | str, *, source: str | None = None) -> Tree:
+def load_space(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> Tree:
     node, mistakes = _document(named("space", path) if source is None else Path(path), source)
     tree = space_file.space(node, mistakes)
-    return tree if not mistakes else _refuse(mistakes)
+    return _usable(tree, mistakes, remarks)
 
 
-def load_device(path: Path | str, *, source: str | None = None) -> Device:
+def load_device(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> Device:
     """A device with all it inherits."""
     node, mistakes = _document(named("device", path) if source is None else Path(path), source)
-    device = device_file.target(node, mistakes).device
-    return device if device and not mistakes else _refuse(mistakes)
+    return _usable(target(node, mistakes).device, mistakes, remarks)
 
 
 def device_names() -> list[str]:
@@ -40,7 +42,7 @@ def device_names() -> list[str]:
     return names("device")
 
 
-def check(path: Path | str, *, source: str | None = None) -> str:
+def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> str:
     """Read a file of any of the three schemas. Returns its schema; raises ConfigError if anything is wrong with it."""
     path = named("study", path) if source is None else Path(path)
     node, _ = _document(path, source)
@@ -48,7 +50,7 @@ def check(path: Path | str, *, source: str | None = None) -> str:
     schema = given.data if given else None
     for known, load in zip(SCHEMAS, (load_study, load_space, load_device), strict=True):
         if schema == known:
-            load(path, source=source)
+            load(path, source=source, remarks=remarks)
             return known
     if given is None:
         raise ConfigError([node.key_says("missing-key", "the key 'schema' is missing", f"one of {', '.join(SCHEMAS)}")])
@@ -66,5 +68,11 @@ def _document(path: Path, source: str | None) -> tuple[Node, list[Diagnostic]]:
     return read(path, called(path)) if source is None else parsed(source, str(path), path)
 
 
-def _refuse(mistakes: list[Diagnostic]) -> NoReturn:
-    raise ConfigError(mistakes)
+def _usable(found: T | None, mistakes: list[Diagnostic], remarks: list[Diagnostic] | None) -> T:
+    """What was read; a ConfigError if something is wrong with it."""
+    if errors(mistakes):
+        raise ConfigError(mistakes)
+    assert found is not None, "nothing was read and nobody said why"
+    if remarks is not None:
+        remarks += sorted(set(mistakes))
+    return found

@@ -9,8 +9,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from autocompress import plugin
-from autocompress.config.device_file import AWAY, MACHINES, RUNTIMES, DeviceFile
-from autocompress.config.limits import KINDS, MEASURED, MOST_OBJECTIVES
+from autocompress.config.cores import AWAY, ISA, MACHINES
+from autocompress.config.device_file import DeviceFile
+from autocompress.config.estimators import ESTIMATED
+from autocompress.config.limits import KINDS, KNOWN, MOST_OBJECTIVES
+from autocompress.config.provenance import ORIGINS
+from autocompress.config.runtimes import FORMATS
 from autocompress.config.shipped import names
 from autocompress.config.space_file import SpaceFile
 from autocompress.config.study_file import PLUGS, StudyFile
@@ -34,6 +38,7 @@ def schema(kind: FileKind) -> Schema:
     for name in _reachable("DeviceFile", parts):
         _inheritable(parts[name])
     _device(parts)
+    parts["Sourced"] = SOURCED
     return {
         "$schema": DIALECT,
         "title": f"autocompress {kind}",
@@ -65,9 +70,23 @@ def _device(parts: dict[str, Schema]) -> None:
     properties = parts["DeviceFile"]["properties"]
     properties["extends"] = {"anyOf": [_name(names("device")), {"type": "null"}], **_description("extends")}
     properties["limits"], properties["objectives"] = _limits(), _objectives()
-    parts["Hardware"]["properties"]["core"] = {"enum": [*MACHINES, *AWAY, None]}
+    parts["Hardware"]["properties"]["core"] = _or_sourced({"enum": [*MACHINES, *AWAY]})
+    parts["Hardware"]["properties"]["isa"] = _or_sourced({"type": "array", "items": {"enum": list(ISA)}})
     ours = [found.name for found in plugin.listing() if found.kind == "runtimes"]
-    parts["Runs"]["properties"]["name"] = {"anyOf": [_name([*ours, *RUNTIMES]), {"type": "null"}]}
+    parts["Runs"]["properties"]["name"] = _or_sourced(_name([*ours, *FORMATS]))
+    one = {"$ref": "#/$defs/Runs"}
+    properties["runtime"] = {
+        "anyOf": [one, {"type": "array", "items": one, "minItems": 1}, {"type": "null"}],
+        **_description("runtime"),
+    }
+    told = {"type": "object", "properties": {"use": _or_sourced({"type": "string"})}}
+    parts["Measured"]["properties"]["estimators"] = {
+        "anyOf": [
+            {"type": "object", "properties": dict.fromkeys(ESTIMATED, _or_sourced(told)), "additionalProperties": False},
+            {"type": "null"},
+        ],
+        **_description("estimators"),
+    }
 
 
 def _plug(plural: str, *, holes: bool = False) -> Schema:
@@ -88,12 +107,17 @@ def _name(known: list[str]) -> Schema:
 
 def _limits() -> Schema:
     each = {}
-    for metric in MEASURED:
+    for metric in KNOWN:
         side = "max" if METRICS[metric].direction == "minimize" else "min"
         bound = {"type": ["string", "number"] if not METRICS[metric].unit else "string"}
         long = {
             "type": "object",
-            "properties": {side: bound, "kind": {"enum": list(KINDS)}},
+            "properties": {
+                side: bound,
+                "kind": {"enum": list(KINDS)},
+                "margin": {"type": "string"},
+                "weight": {"type": "number", "minimum": 0},
+            },
             "required": [side],
             "additionalProperties": False,
         }
@@ -104,7 +128,7 @@ def _limits() -> Schema:
 
 def _objectives() -> Schema:
     properties = {
-        "metric": {"enum": list(MEASURED)},
+        "metric": {"enum": list(KNOWN)},
         "direction": {"enum": ["maximize", "minimize"]},
         "scale": {"enum": list(get_args(Scale))},
     }
@@ -115,10 +139,15 @@ def _objectives() -> Schema:
 
 
 def _inheritable(part: Schema) -> None:
-    """In a device anything may be inherited, so nothing is required, and `null` takes away."""
+    """In a device anything may be inherited, so nothing is required, `null` takes away, and any value may say where it
+    comes from."""
     part.pop("required", None)
     for name, value in part.get("properties", {}).items():
-        part["properties"][name] = {"anyOf": [value, {"type": "null"}]}
+        part["properties"][name] = _or_sourced(value)
+
+
+def _or_sourced(value: Schema) -> Schema:
+    return {"anyOf": [value, {"$ref": "#/$defs/Sourced"}, {"type": "null"}]}
 
 
 def _reachable(name: str, parts: dict[str, Schema]) -> list[str]:
@@ -139,6 +168,13 @@ def _description(name: str) -> Schema:
     return {"description": DESCRIPTIONS[name]}
 
 
+SOURCED: Schema = {
+    "description": "A value and where it comes from.",
+    "type": "object",
+    "properties": {"value": {}, "how": {"enum": list(ORIGINS)}, "error": {"type": "string"}, "source": {"type": "string"}},
+    "required": ["value"],
+    "additionalProperties": False,
+}
 DESCRIPTIONS = {
     "data": "Where examples come from.",
     "augment": "What is done to training images, in this order.",
@@ -150,6 +186,8 @@ DESCRIPTIONS = {
     "student": "The network that is built.",
     "stages": "What is done to it, in order. A stage that is `none` vanishes.",
     "extends": "The device this one differs from. Mappings merge, lists and scalars replace, null takes away.",
+    "runtime": "What runs the files on the device; of a list, the one that is measured best.",
+    "estimators": "What tells a metric without the device: latency, peak_ram, energy.",
     "limits": "What must hold: `size: 256 KiB`, `accuracy: baseline - 1.0 pp`, or {max: ..., kind: soft}.",
     "objectives": "What to improve, 1 to 4 metrics.",
 }

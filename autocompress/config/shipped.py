@@ -19,7 +19,21 @@ def root() -> Path:
 
 
 def names(kind: Kind) -> list[str]:
-    return sorted(path.stem for path in (root() / FOLDERS[kind]).glob("*.yaml"))
+    return sorted(_files(kind))
+
+
+def groups(kind: Kind) -> dict[str, list[str]]:
+    """Folder -> the names in it. What lies beside the folders comes first, under no name."""
+    found: dict[str, list[str]] = {"": []}
+    for name, path in sorted(_files(kind).items()):
+        found.setdefault("" if path.parent == root() / FOLDERS[kind] else path.parent.name, []).append(name)
+    return found
+
+
+def _files(kind: Kind) -> dict[str, Path]:
+    """Devices lie in folders of their own, one for each sort of thing."""
+    folder = root() / FOLDERS[kind]
+    return {path.stem: path for path in folder.glob("**/*.yaml" if kind == "device" else "*.yaml")}
 
 
 def named(kind: Kind, name: Path | str) -> Path:
@@ -33,7 +47,7 @@ def named(kind: Kind, name: Path | str) -> Path:
 
 
 def shipped(kind: Kind, name: str) -> Path:
-    return root() / FOLDERS[kind] / f"{name}.yaml"
+    return _files(kind)[name]
 
 
 def referred(node: Node, kind: Kind) -> Path:

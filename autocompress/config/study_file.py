@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from autocompress.config.check_space import MAIN, plugged, recipe
-from autocompress.config.device_file import Target, target
-from autocompress.config.diagnostic import ConfigError, Diagnostic
+from autocompress.config.device_rules import promised
+from autocompress.config.diagnostic import ConfigError, Diagnostic, errors
 from autocompress.config.document import read
-from autocompress.config.limits import limits, objectives
+from autocompress.config.limits import Promise, aimed_at, limits, objectives
 from autocompress.config.node import Node, shown
 from autocompress.config.shipped import Kind, called, referred
 from autocompress.config.space_file import space
+from autocompress.config.target import Target, spared, target
 from autocompress.config.units import Seconds
 from autocompress.config.validate import Section, missing, validated
 from autocompress.values.study import Budget, StudySpec
@@ -50,7 +51,7 @@ class StudyFile(Section):
 
 def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
     """Everything the file says and refers to. None after saying what is wrong."""
-    before = len(mistakes)
+    before = len(errors(mistakes))
     file = validated(StudyFile, node, mistakes)
     teacher = node.get("teacher")
     if teacher and teacher.value is None:
@@ -61,12 +62,12 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
     teachers = _teachers(teacher, node.get("teachers"), mistakes)
     tree = _space(node.get("space"), mistakes, tuple(teachers))
     device = _device(node.get("device"), mistakes)
-    promises = {**device.limits, **limits(node.get("limits"), mistakes)}
+    promises = _promises(node, device, mistakes)
     aims = objectives(node.get("objectives"), mistakes) or device.objectives
     _aimed(node, aims, device, mistakes)
     if not teacher:
         mistakes += [_no_baseline(p.node) for p in promises.values() if p.limit and p.limit.below_baseline is not None]
-    if file is None or len(mistakes) > before:
+    if file is None or len(errors(mistakes)) > before:
         return None
     return StudySpec(
         name=file.name,
@@ -114,6 +115,16 @@ def _space(node: Node | None, mistakes: list[Diagnostic], teachers: tuple[str, .
 def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:
     found = _document(node, "device", mistakes)
     return target(found, mistakes) if found else Target(None, {}, ())
+
+
+def _promises(node: Node, device: Target, mistakes: list[Diagnostic]) -> dict[str, Promise]:
+    """The device's limits and the study's, which replace them."""
+    own = limits(node.get("limits"), mistakes)
+    if device.device is None:
+        return {**device.limits, **own}
+    found = {**device.limits, **spared(own, device.device, device.errors)}
+    promised(device.device, found, aimed_at(node.get("objectives")), mistakes)
+    return found
 
 
 def _document(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node | None:

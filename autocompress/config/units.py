@@ -12,7 +12,7 @@ from autocompress.config.diagnostic import closest
 from autocompress.config.node import shown
 
 Dimension = Literal[
-    "bytes", "time", "frequency", "energy", "power", "fraction", "difference", "count", "rate", "bandwidth"
+    "bytes", "time", "frequency", "energy", "power", "voltage", "fraction", "difference", "count", "rate", "bandwidth"
 ]
 
 _BYTES = {
@@ -25,6 +25,7 @@ UNITS: dict[Dimension, dict[str, str]] = {
     "frequency": {"Hz": "1", "kHz": "1e3", "MHz": "1e6", "GHz": "1e9"},
     "energy": {"nJ": "1e-9", "uJ": "1e-6", "µJ": "1e-6", "mJ": "1e-3", "J": "1"},
     "power": {"uW": "1e-6", "µW": "1e-6", "mW": "1e-3", "W": "1"},
+    "voltage": {"mV": "1e-3", "V": "1"},
     "fraction": {"%": "0.01"},
     "difference": {"pp": "0.01"},
     "count": {"": "1", "k": "1e3", "M": "1e6", "G": "1e9"},
@@ -37,6 +38,7 @@ EXAMPLES: dict[Dimension, str] = {
     "frequency": "2.4 GHz",
     "energy": "2.8 mJ",
     "power": "23.6 mW",
+    "voltage": "1.8 V",
     "fraction": "94 %",
     "difference": "1.0 pp",
     "count": "15 M",
@@ -137,3 +139,9 @@ def _typed(dimension: Dimension) -> Any:
 Bytes = Annotated[float, BeforeValidator(_reader("bytes")), _typed("bytes")]
 Seconds = Annotated[float, BeforeValidator(_reader("time")), _typed("time")]
 Hertz = Annotated[float, BeforeValidator(_reader("frequency")), _typed("frequency")]
+Joules = Annotated[float, BeforeValidator(_reader("energy")), _typed("energy")]
+Watts = Annotated[float, BeforeValidator(_reader("power")), _typed("power")]
+Volts = Annotated[float, BeforeValidator(_reader("voltage")), _typed("voltage")]
+BytesPerSecond = Annotated[float, BeforeValidator(_reader("bandwidth")), _typed("bandwidth")]
+Fraction = Annotated[float, BeforeValidator(_reader("fraction")), _typed("fraction")]
+Count = Annotated[float, BeforeValidator(_reader("count")), _typed("count")]

@@ -1,30 +1,81 @@
-"""How long one call takes: CPU time of one thread, over several fresh processes, interleaved with a reference file.
+"""How long one call takes: over several fresh processes, interleaved with other files, by the clock that is honest.
 
-CPU time and not wall time, because a loaded machine makes wall time wrong by a factor and CPU time by a few per cent;
-several processes, because each session keeps its own luck with memory for life; never the fastest run.
+CPU time where one thread works, because a loaded machine makes wall time wrong by a factor, and only of calls before
+which nobody else was at the caches, because the others take longer by half; wall time where several threads work, and
+then only on a machine that has nothing else to do. Several processes, because each session keeps its own luck with
+memory for life; never the fastest call.
 """
 
-import functools
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from autocompress import errors
 from autocompress.errors import Failure
+from autocompress.measure.child import ask, machine
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.values.device import Protocol
 from autocompress.values.measurement import Measurement
 
-PACKAGES = Path(errors.__file__).parents[1]  # where a child finds this package
+BUSY = 1.1  # contention from which on wall time says more about others than about the model
+WORTH_SAYING = 0.05  # share of a latency that any call would cost
+CLOCKS = {"cpu": "CPU time", "wall": "wall time", "events": "time of the GPU"}
+PERCENTILES = {"latency_p50": 50, "latency_p95": 95, "latency_p99": 99}
+
+
+class Duel(NamedTuple):
+    """One file against another, timed in turns: below 1 the first is faster."""
+
+    ratio: float
+    spread: float | None
+
+    @property
+    def lost(self) -> bool:
+        """Slower, and hardly by chance."""
+        return self.ratio - 2 * (self.spread or 0.0) > 1
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.3f}" + (f" ± {self.spread:.3f}" if self.spread is not None else "")
+
+
+@dataclass(frozen=True)
+class Race:
+    """Files that ran in turns in the same processes. `times[p][f]`: seconds per call of file f in process p."""
+
+    files: tuple[Path, ...]
+    times: tuple[tuple[tuple[float, ...], ...], ...]
+    calls: float  # of the first file, in one run
+    empty: float | None  # seconds of a call that computes nothing
+    contention: float
+    clock: str
+    where: str
+
+    def latency(self) -> tuple[Measurement, ...]:
+        """Of the first file: median over the processes of what each process says. With its mean."""
+        each = {m: [float(np.percentile(p[0], percent)) for p in self.times] for m, percent in PERCENTILES.items()}
+        each["latency_mean"] = [float(np.mean(p[0])) for p in self.times]
+        many, note = sum(len(p[0]) for p in self.times), self._note()
+        return tuple(
+            Measurement(metric=m, value=v, how="measured", on=self.where, spread=s, n=many, note=note)
+            for m, (v, s) in ((m, _middle(values)) for m, values in each.items())
+        )
+
+    def duel(self, one: int, other: int) -> Duel:
+        """Process by process, so that what a process slows or speeds, it does to both."""
+        return Duel(*_middle([float(np.median(p[one]) / np.median(p[other])) for p in self.times]))
+
+    def _note(self) -> str:
+        said = [CLOCKS[self.clock], f"contention {self.contention:.2f}"]
+        said += [f"{self.duel(0, i)} x {self.files[i].name}" for i in range(1, len(self.files))]
+        said.append(f"runs of {self.calls:g} calls")
+        typical = statistics.median(float(np.median(p[0])) for p in self.times)
+        if self.empty is not None and self.empty > WORTH_SAYING * typical:
+            said.append(f"{self.empty / typical:.0%} of it is what calling an empty model takes")
+        return "; ".join(said)
 
 
 def latency(
@@ -34,65 +85,75 @@ def latency(
     inputs: tuple[int, int, int],
     protocol: Protocol,
     timeout: float = 60.0,
+    empty: Path | None = None,
 ) -> tuple[Measurement, ...]:
-    """latency_p50 and latency_p95 of `candidate`, in seconds. `runtime` is `{use: name, ...}`; the reference takes
-    the same inputs; `timeout` is per process."""
+    """latency_p50, _p95, _p99 and _mean of `candidate`, in seconds, interleaved with `reference`."""
+    return race((candidate, reference), runtime, inputs, protocol, timeout, empty).latency()
+
+
+def beats(
+    candidate: Path,
+    twin: Path,
+    runtime: Mapping[str, Any],
+    inputs: tuple[int, int, int],
+    protocol: Protocol,
+    timeout: float = 60.0,
+) -> Duel:
+    """Is the file in few bits really faster than the same network in 32? Not every runtime has the kernels for it."""
+    return race((candidate, twin), runtime, inputs, protocol, timeout).duel(0, 1)
+
+
+def race(
+    files: Sequence[Path],
+    runtime: Mapping[str, Any],
+    inputs: tuple[int, int, int],
+    protocol: Protocol,
+    timeout: float = 60.0,
+    empty: Path | None = None,
+) -> Race:
+    """Time files of the same inputs in turns. `runtime` is `{use: name, ...}`, `timeout` is per process, `empty` a file
+    that computes nothing. Several threads on a machine that is busy are a Failure("measure")."""
     opened = make(Runtime, dict(runtime))
-    if opened.threads != 1:
-        raise ValueError(f"latency is measured with 1 thread, by CPU time; got threads: {opened.threads}")
+    clock = getattr(opened, "clock", "wall" if opened.threads > 1 else "cpu")
     question = {
         "runtime": dict(runtime),
-        "files": [str(candidate.resolve()), str(reference.resolve())],
+        "clock": clock,
+        "files": [str(file.resolve()) for file in files],
+        "empty": str(empty.resolve()) if empty else None,
         "shape": [protocol.batch, *inputs],
         "warmup": protocol.warmup,
         "runs": protocol.runs,
     }
-    answers = [_ask(question, timeout) for _ in range(protocol.processes)]
-    mine = np.array([answer["times"][0] for answer in answers])
-    ratio = statistics.median(float(np.median(a["times"][0]) / np.median(a["times"][1])) for a in answers)
-    contention = sum(a["wall"] for a in answers) / sum(a["cpu"] for a in answers)
-    calls = statistics.median(a["calls"][0] for a in answers)
-    note = f"contention {contention:.2f}; {ratio:.3f} x reference {reference.name}; runs of {calls:g} calls"
-    on = f"{candidate.name}, {opened.version}, 1 thread, batch {protocol.batch}, {machine()}"
-    measurements = []
-    for metric, percent in (("latency_p50", 50), ("latency_p95", 95)):
-        each = np.percentile(mine, percent, axis=1)
-        spread = float(each.std(ddof=1) / len(each) ** 0.5) if len(each) > 1 else None
-        value = float(np.median(each))
-        measurements.append(
-            Measurement(metric=metric, value=value, how="measured", on=on, spread=spread, n=mine.size, note=note)
-        )
-    return tuple(measurements)
+    answers: list[dict[str, Any]] = []
+    busy: list[float] = []
+    about = f"latency of {files[0]}"
+    while len(answers) < protocol.processes:
+        answer = ask("stopwatch", question, about, timeout, opened.threads)
+        if clock != "wall" or answer["contention"] < BUSY:
+            answers.append(answer)
+        else:
+            busy.append(answer["contention"])
+        if len(busy) > protocol.processes:
+            raise Failure(
+                "measure",
+                f"{about}: the machine is busy, contention {statistics.median(busy):.2f} with {opened.threads} threads "
+                f"(wall time is right below {BUSY:g}); give it nothing else to do, or measure with threads: 1",
+            )
+    threads = f"{opened.threads} thread{'s' if opened.threads > 1 else ''}"
+    return Race(
+        files=tuple(files),
+        times=tuple(tuple(tuple(times) for times in answer["times"]) for answer in answers),
+        calls=statistics.median(a["calls"][0] for a in answers),
+        empty=statistics.median(a["empty"] for a in answers) if empty else None,
+        contention=statistics.median(a["contention"] for a in answers),
+        clock=clock,
+        where=f"{files[0].name}, {opened.version}, {threads}, batch {protocol.batch}, {machine()}",
+    )
 
 
-def _ask(question: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """One fresh process. The current folder is kept out of its path: a folder called `onnx` there would be imported."""
-    path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH", "")]))
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "autocompress.measure.stopwatch"],
-            input=json.dumps(question),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env={**os.environ, **one, "PYTHONPATH": path},
-        )
-    except subprocess.TimeoutExpired:
-        raise Failure("measure", f"latency of {question['files'][0]}: no answer after {timeout:g} s") from None
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise Failure("measure", f"latency of {question['files'][0]}: {said[-1]}")
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-@functools.cache
-def machine() -> str:
-    """What the numbers were taken on, as far as the system says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        name = ""
-    return f"{name} ({platform.machine()})" if name else platform.machine()
+def _middle(each: Sequence[float]) -> tuple[float, float | None]:
+    """Median and its standard error, which is a fourth wider than a mean's (for 5 values as for many)."""
+    if len(each) < 2:
+        return each[0], None
+    wider = 1.25 if len(each) > 2 else 1.0
+    return float(np.median(each)), float(wider * np.std(each, ddof=1) / len(each) ** 0.5)

@@ -1,4 +1,4 @@
-"""What a file weighs once its zeros are packed away: bytes of flash, never time."""
+"""What a file weighs once its zeros and spare bits are packed away: bytes of flash, never time."""
 
 import lzma
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from autocompress.measure.stored import NARROW, bits
 from autocompress.values.measurement import Measurement
 
 WINDOW = 2**17  # bytes that LZMA looks back, and that whoever unpacks it has to hold; weights gain nothing by more
@@ -17,23 +18,34 @@ class Weights(NamedTuple):
 
     many: int
     zeros: int
-    bits: int  # of each
+    bits: int  # of each, as the file holds it
+    needed: int  # of each, so that the layer's values fit
 
     @property
     def dense(self) -> int:
-        return -(-self.many * self.bits // 8)
+        """Bytes in the file."""
+        return _bytes(self.many * self.bits)
+
+    @property
+    def short(self) -> int:
+        """Bytes with no spare bits."""
+        return _bytes(self.many * self.needed)
 
     @property
     def masked(self) -> int:
         """Bytes for one bit per weight, and the values that are not 0."""
-        return -(-self.many // 8) - (-(self.many - self.zeros) * self.bits // 8)
+        return _bytes(self.many) + _bytes((self.many - self.zeros) * self.needed)
+
+    @property
+    def packed(self) -> int:
+        return min(self.dense, self.short, self.masked)
 
 
 def packed(file: Path) -> tuple[Measurement, ...]:
     """sparsity and size_packed of an exported file."""
     found = weights(file)
     zeros, many = sum(w.zeros for w in found), sum(w.many for w in found)
-    saved = sum(max(0, w.dense - w.masked) for w in found)
+    saved = sum(w.dense - w.packed for w in found)
     return (
         Measurement(metric="sparsity", value=zeros / max(many, 1), how="counted", on=f"{many} weights of {file.name}"),
         Measurement(
@@ -41,7 +53,7 @@ def packed(file: Path) -> tuple[Measurement, ...]:
             value=file.stat().st_size - saved,
             how="counted",
             on=file.name,
-            note="for a runtime that holds a bit per weight and the values that are not 0",
+            note="for a runtime that holds weights in the bits they need, or a bit per weight and those that are not 0",
         ),
     )
 
@@ -68,5 +80,9 @@ def squeezed(content: bytes) -> bytes:
 
 def _weights(tensor: TensorProto) -> Weights:
     values = numpy_helper.to_array(tensor)
-    half = tensor.data_type in (TensorProto.INT4, TensorProto.UINT4)
-    return Weights(values.size, int((values == 0).sum()), 4 if half else 8 * values.itemsize)
+    held = NARROW.get(tensor.data_type, 8 * values.itemsize)
+    return Weights(values.size, int((values == 0).sum()), held, bits(tensor))
+
+
+def _bytes(bits: int) -> int:
+    return -(-bits // 8)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autocompress.errors import Failure
+from autocompress.measure.difference import first_difference
+
+EXACT = 1e-9  # shares are sums of fractions
 
 
 @dataclass(frozen=True)
@@ -28,26 +32,48 @@ def parity(
     *,
     agreement: float = 0.98,
     change: float = 0.005,
+    file: Path | None = None,
 ) -> Parity:
-    """Compare the file's answers `logits` to all `batches` with the network's. Beyond the tolerances it is a Failure.
+    """Compare the file's answers `logits` to all `batches` with the network's. Beyond the tolerances it is a Failure,
+    which names the first layer of `file` that differs.
 
     One example of `y` is always tolerated: no share of a small set is finer than that.
     """
+    expected, some = _torch_answers(net, batches)
     if not np.isfinite(logits).all():
-        raise Failure("parity", "the exported file gives answers that are not finite")
-    expected = _torch_answers(net, batches).argmax(1)
-    found = logits.argmax(1)
-    seen = Parity(float((found == expected).mean()), float((found == y).mean() - (expected == y).mean()))
-    one = 1 / len(y) + 1e-9
-    if seen.agreement < min(agreement, 1 - one) or abs(seen.accuracy_change) > max(change, one):
-        raise Failure("parity", f"the exported file {seen}; wanted {agreement:.2%} and at most ±{change:.2%}")
+        raise Failure("parity", f"the exported file gives answers that are not finite{_where(net, file, some)}")
+    right, found = expected.argmax(1), logits.argmax(1)
+    seen = Parity(float((found == right).mean()), float((found == y).mean() - (right == y).mean()))
+    one = 1 / len(y)
+    if seen.agreement < min(agreement, 1 - one) - EXACT or abs(seen.accuracy_change) > max(change, one) + EXACT:
+        wanted = f"wanted {agreement:.2%} and at most ±{change:.2%}"
+        raise Failure("parity", f"the exported file {seen}; {wanted}{_where(net, file, some)}")
     return seen
 
 
-def _torch_answers(net: nn.Module, batches: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _where(net: nn.Module, file: Path | None, x: NDArray[np.float32]) -> str:
+    if file is None:
+        return ""
+    if file.suffix != ".onnx":
+        return f"; a {file.suffix} file does not show its layers"
+    try:
+        found = first_difference(net, file, x)
+    except Exception as error:  # a broken file may break anything that looks at it
+        return f"; its layers cannot be looked at: {type(error).__name__}"
+    return f"; {found or 'layer by layer it answers as the network does in ONNX Runtime'}"
+
+
+def _torch_answers(
+    net: nn.Module, batches: Iterable[NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """To all of them; and the first batch."""
     training = net.training
     net.eval()
+    parts, first = [], None
     with torch.inference_mode():
-        parts = [net(torch.from_numpy(x)).numpy() for x in batches]
+        for x in batches:
+            first = x if first is None else first
+            parts.append(net(torch.from_numpy(x)).numpy())
     net.train(training)
-    return np.concatenate(parts)
+    assert first is not None
+    return np.concatenate(parts), first

@@ -1,8 +1,8 @@
 """What a compression candidate goes through: shapes, stages, export, measurement. The default work of a study."""
 
-import json
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.examples import Examples
 from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
-from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
 from autocompress.compress.model import Model
 from autocompress.compress.precision import rule
 from autocompress.compress.stages.base import Stage
@@ -21,18 +20,14 @@ from autocompress.compress.start import fitted, origin, started
 from autocompress.compress.students.base import Scale, Student
 from autocompress.compress.teacher import Teacher
 from autocompress.data.base import Dataset, loaded
-from autocompress.measure.accuracy import accuracy, answers
 from autocompress.measure.counted import counted
-from autocompress.measure.latency import latency
-from autocompress.measure.packed import compressed, packed
-from autocompress.measure.parity import parity
-from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import find, make
-from autocompress.study.artifacts import Artifacts, write_durably
+from autocompress.study.appraise import Appraiser
+from autocompress.study.artifacts import Artifacts
 from autocompress.study.cache import Cache, code_version
-from autocompress.study.course import Course, bits, shapes
-from autocompress.study.deploy import lowered, runs_in
+from autocompress.study.course import Course, bits, shaped
 from autocompress.study.evaluate import Events
+from autocompress.study.foresight import Foresight
 from autocompress.study.home import cache_folder
 from autocompress.values.job import BASELINE, Done, Gated, Job, Outcome, Progress
 from autocompress.values.measurement import Measurement
@@ -41,7 +36,6 @@ from autocompress.values.study import StudySpec
 
 MAIN = "teacher"  # the one that is the baseline
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-INTEGER = {"agreement": 0.8, "change": 0.2}  # beyond this an integer file is broken, not coarse
 
 
 @dataclass(frozen=True)
@@ -67,19 +61,23 @@ class Bench:
         assert spec.device is not None, "a compression study has a device"
         self.spec, self.device = spec, spec.device
         self._artifacts = Artifacts(folder / "artifacts")
-        self._reference = folder / "reference.onnx"  # the baseline's file, beside which every latency is taken
+        asked = {aim.metric for aim in spec.objectives} | {limit.metric for limit in spec.limits}
+        self._appraiser = Appraiser(spec.device, asked, folder / "references")
         self._cache = Cache(cache_folder())
+        hard = {limit.metric for limit in spec.limits if limit.hard}
+        self._foresight = Foresight(self._appraiser, spec.device, hard, cache_folder() / "files")
         self._kept = Kept(self._cache.answers)
-        self._runtime = {"use": self.device.runtime.name, "threads": self.device.runtime.threads}
         self._models: dict[str, Model] = {}  # teachers, by name
 
     def work(self, job: Job) -> Events:
         began = time.monotonic()
         model, lab, stages = self._begun(job)
-        known = shapes(model, stages, lab)
-        if not (yield Gated(job.number, known, time.monotonic() - began)):
-            yield Done(job.number, Outcome("stopped", known, seconds=time.monotonic() - began))
-            return
+        known: tuple[Measurement, ...] = ()
+        for more in self._foretold(job, model, stages, lab):
+            known += more
+            if not (yield Gated(job.number, known, time.monotonic() - began)):
+                yield Done(job.number, Outcome("stopped", known, seconds=time.monotonic() - began))
+                return
         course = Course(job, lab, stages, self._cache, partial(self._key, job, stages))
         made = yield from course.run(model)
         if made is None:
@@ -87,41 +85,18 @@ class Bench:
             yield Done(job.number, Outcome("stopped", known, {}, seconds, len(stages), course.cached))
             return
         yield Progress(job.number, "exporting and measuring")
-        measurements, artifacts = self._measured(made, lab.data, job.number == BASELINE)
-        seconds = time.monotonic() - began
-        yield Done(job.number, Outcome("complete", measurements, artifacts, seconds, len(stages), course.cached))
-
-    def _measured(
-        self, model: Model, data: Dataset, is_baseline: bool
-    ) -> tuple[tuple[Measurement, ...], dict[str, str]]:
-        """Export once; then every number comes from the file, in its runtime."""
         with tempfile.TemporaryDirectory(prefix="autocompress-") as name:
-            folder = Path(name)
-            runtime = make(Runtime, self._runtime)
-            file = lowered(model, runtime, folder, data)
-            y = data.val.y
-            logits = answers(runtime.open(file), data.shown(data.val))
-            parity(model.net, logits, data.shown(data.val), y, **(INTEGER if model.quantizer else {}))
-            if is_baseline:
-                write_durably(self._reference, file.read_bytes())
-            reference = self._reference if self._reference.exists() else file
-            times = latency(file, reference, self._runtime, model.inputs, self.device.protocol)
-            params, macs, _ = counted(model.net, model.inputs, bits(model))
-            size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name)
-            zeros = packed(file) if model.sparse or self._wanted & {"sparsity", "size_packed"} else ()
-            small = (compressed(file),) if "size_lzma" in self._wanted else ()
-            right = accuracy(logits, y, f"{file.name}, {runtime.version}, validation split")
-            save(model, folder, mean=data.mean, std=data.std)
-            papers = folder / "runtime.json"
-            papers.write_text(json.dumps(runs_in(self._runtime, runtime), sort_keys=True))
-            files = {"model": file, "manifest": folder / MANIFEST, "weights": folder / WEIGHTS, "runtime": papers}
-            found = (right, *times, size, *zeros, *small, params, macs)
-            return found, {role: self._artifacts.put(path) for role, path in files.items()}
+            found = self._appraiser.appraised(made, lab.data, Path(name), is_baseline=job.number == BASELINE)
+            artifacts = {role: self._artifacts.put(path) for role, path in found.files.items()}
+        seconds = time.monotonic() - began
+        yield Done(job.number, Outcome("complete", found.measurements, artifacts, seconds, len(stages), course.cached))
 
-    @cached_property
-    def _wanted(self) -> set[str]:
-        """What the study asks for by name: some numbers take long."""
-        return {aim.metric for aim in self.spec.objectives} | {limit.metric for limit in self.spec.limits}
+    def _foretold(self, job: Job, model: Model, stages: list[Stage], lab: Lab) -> Iterator[tuple[Measurement, ...]]:
+        """What can be said before any training, the cheap first: what is counted, then what its file will do."""
+        shape = shaped(model, stages, lab)
+        yield counted(shape.net, shape.inputs, bits(shape))
+        if job.number != BASELINE and all(stage.exact for stage in stages):
+            yield self._foresight.of(shape, lab.data)
 
     @cached_property
     def _data(self) -> Dataset:

@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable, Generator
 
+import torch
 from torch import nn
 
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.shelf import Shelf
 from autocompress.compress.stages.base import Stage
 from autocompress.errors import Failure
-from autocompress.measure.counted import counted
 from autocompress.plugin import make
 from autocompress.study.cache import Cache
 from autocompress.values.job import Event, Job, Progress, Rung
@@ -86,19 +87,39 @@ class Course:
 
     def _judged(self, net: nn.Module) -> Generator[Event, bool | None, bool]:
         """Ask about every rung that has been reached."""
-        while self._rungs and self._done >= math.ceil(self._rungs[0] * self._epochs):
+        while self._rungs and self._done >= (due := math.ceil(self._rungs[0] * self._epochs)):
             at = self._rungs.pop(0)
-            so_far = Measurement(metric="accuracy", value=self._lab.accuracy(net), how="measured", on="the network")
+            so_far = Measurement(metric="accuracy", value=self._accuracy(net, due), how="measured", on="the network")
             if not (yield Rung(self._job.number, at, (so_far,))):
                 return False
         return True
 
+    def _accuracy(self, net: nn.Module, due: int) -> float:
+        """After `due` epochs; what has gone further since, because it was cached or resumed: as it was judged then."""
+        kept, name = Shelf(self._cache.folder / "rungs"), "{}-{}".format(*self._place(due))
+        with kept.claim(name):
+            found = kept.get(name)
+            if found is None:
+                found = {"accuracy": torch.tensor(self._lab.accuracy(net), dtype=torch.float64)}
+                if due == self._done:
+                    kept.put(name, found)
+        return float(found["accuracy"])
 
-def shapes(model: Model, stages: list[Stage], lab: Lab) -> tuple[Measurement, ...]:
-    """What can be said before any training: the size of what would come out, counted on shapes."""
+    def _place(self, due: int) -> tuple[str, int]:
+        """The stage in which so many epochs are over, and how many of its own."""
+        before = 0
+        for i, stage in enumerate(self._stages, 1):
+            if due <= before + stage.cost(self._lab):
+                return self._key(i), due - before
+            before += stage.cost(self._lab)
+        return self._key(0), 0  # there are no stages
+
+
+def shaped(model: Model, stages: list[Stage], lab: Lab) -> Model:
+    """What would come out, with any weights: all that matters to its size and speed."""
     for stage in stages:
         model = stage.shape(model, lab)
-    return counted(model.net, model.inputs, bits(model))
+    return model
 
 
 def bits(model: Model) -> float:

@@ -16,6 +16,7 @@ from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 
 BATCH = 32  # of calibration
+FLOAT = "float"  # what the file of the same network in 32 bits is called
 
 
 def lowered(model: Model, runtime: Runtime, folder: Path, data: Dataset) -> Path:
@@ -30,7 +31,7 @@ def lowered(model: Model, runtime: Runtime, folder: Path, data: Dataset) -> Path
         scheme = str(model.quantizer and model.quantizer["use"])
         text = f"{scheme} rewrites ONNX files, and {runtime.version} runs {runtime.suffix}"
         raise Failure("unsupported", f"{text}; a scheme that works on the network, such as lsq, can do it")
-    whole = folder / "float.onnx"
+    whole = folder / f"{FLOAT}.onnx"
     runtime.lower(model.net, model.inputs, whole)
     convert(quantizer, whole, file, data)
     return file

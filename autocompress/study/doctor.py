@@ -6,7 +6,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
-from autocompress.plugin import kinds, listing
+from autocompress.measure import workers
+from autocompress.measure.runtimes.base import Runtime
+from autocompress.plugin import find, kinds, listing, names
 from autocompress.study.drivers.local import cores
 from autocompress.study.environment import environment
 from autocompress.study.home import SHARED, filesystem, home, study_names
@@ -28,6 +30,29 @@ def examined() -> list[Finding]:
     ]
     found.append(Finding("cores", True, f"{cores()} of {facts['cores']} may be used: {facts['processor']}"))
     found += [_home(), _plugins(), _runtime()]
+    found += [Finding(f"runtime {one.name}", not one.broken, one.missing or one.version) for one in runtimes_here()]
+    return found
+
+
+class Here(NamedTuple):
+    """A runtime, or a compiler in an environment of its own, as it is on this machine."""
+
+    name: str
+    version: str
+    missing: str  # and the command that brings it; empty if all is there
+    broken: bool = False  # it was begun, or is of another version: not merely absent
+
+
+def runtimes_here() -> list[Here]:
+    """Nothing heavy is imported. What is absent is no fault: a study says what it needs."""
+    found = []
+    for name in names(Runtime):
+        plugin = find(Runtime, name)()
+        version = "" if plugin.missing else plugin.version
+        found.append(Here(name, version, plugin.missing, name in workers.ENVIRONMENTS and workers.broken(name)))
+    for name in sorted(workers.ENVIRONMENTS.keys() - names(Runtime).keys()):
+        lack = workers.missing(name)
+        found.append(Here(name, "" if lack else workers.ENVIRONMENTS[name].wants[0], lack, workers.broken(name)))
     return found
 
 

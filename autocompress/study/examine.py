@@ -13,14 +13,14 @@ from autocompress.values.measurement import Measurement
 from autocompress.values.study import StudySpec
 
 
-def on_test(spec: StudySpec, file: Path, manifest: Path) -> Measurement:
-    """Accuracy of one file on the test split; its manifest says how it wants its pixels."""
-    assert spec.device is not None
-    runtime = make(Runtime, {"use": spec.device.runtime.name, "threads": spec.device.runtime.threads})
+def on_test(spec: StudySpec, file: Path, manifest: Path, papers: Path) -> Measurement:
+    """Accuracy of one file on the test split; its manifest says how it wants its pixels, its papers what runs it."""
+    runs = json.loads(papers.read_text(encoding="utf-8"))
+    runtime = make(Runtime, {"use": runs["use"], "threads": runs["threads"]})
     normalise = json.loads(manifest.read_text(encoding="utf-8"))["normalise"]
     data = replace(_data(spec.model_dump_json()), mean=tuple(normalise["mean"]), std=tuple(normalise["std"]))
     logits = answers(runtime.open(file), data.shown(data.test))
-    return accuracy(logits, data.test.y, f"model.onnx, {runtime.version}, test split")
+    return accuracy(logits, data.test.y, f"model{runtime.suffix}, {runtime.version}, test split")
 
 
 @cache

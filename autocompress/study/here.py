@@ -2,8 +2,11 @@
 
 import platform
 
-from autocompress.config.limits import MEASURED
+from autocompress.config.limits import KNOWN, NEEDS_ESTIMATOR
 from autocompress.errors import StudyError
+from autocompress.measure.runtimes.base import Runtime
+from autocompress.plugin import make
+from autocompress.values.device import Device, estimated_as
 from autocompress.values.study import StudySpec
 
 
@@ -12,15 +15,34 @@ def refuse_what_cannot_be_measured(spec: StudySpec) -> None:
     device = spec.device
     if device is None:
         raise StudyError(f"study {spec.name!r} has no device: nothing says where its models must fit")
-    if device.machine is not None and device.machine != platform.machine():
-        raise StudyError(
-            f"{device.id} is measured on the machine that runs the study, and this one is {platform.machine()}, "
-            f"not {device.machine}; run the study on the device itself, or use device: this-machine"
-        )
+    if why := elsewhere(device):
+        raise StudyError(f"{why}; run the study on the device itself, or use device: this-machine")
+    known = _told(device)
     wanted = {o.metric for o in spec.objectives} | {x.metric for x in spec.limits}
-    if missing := sorted(wanted - set(MEASURED)):
+    if missing := sorted(wanted - set(known)):
         raise StudyError(
-            f"nothing here measures {', '.join(missing)} yet; objectives and limits may use {', '.join(MEASURED)}"
+            f"nothing here measures {', '.join(missing)} yet; objectives and limits may use {', '.join(known)}"
         )
-    if device.runtime.threads != 1:
-        raise StudyError("latency is measured with one thread, by CPU time; set runtime.threads of the device to 1")
+    lacking = [make(Runtime, {"use": runtime.name}).missing for runtime in device.runtimes]
+    if all(lacking):
+        raise StudyError(f"{device.id} wants {' or '.join(r.name for r in device.runtimes)}: {'; '.join(lacking)}")
+
+
+def elsewhere(device: Device) -> str:
+    """Why this machine cannot answer for the device; empty if it can."""
+    if device.machine is None or device.machine == platform.machine():
+        return ""
+    return (
+        f"{device.id} is measured on the machine that runs the study, and this one is {platform.machine()}, "
+        f"not {device.machine}"
+    )
+
+
+def _told(device: Device) -> list[str]:
+    """What is measured or counted, and what the device's file can tell. Elsewhere's clocks are not heard here."""
+    away = ("latency", "peak_ram") if device.measurement == "estimate" else ()
+    return [
+        metric
+        for metric in KNOWN
+        if estimated_as(metric) in device.estimators or not (metric in NEEDS_ESTIMATOR or estimated_as(metric) in away)
+    ]

@@ -184,7 +184,8 @@ class Study:
         if base and "baseline" not in known:
             made["baseline"] = base
         path = self.artifacts.path
-        found = {name: on_test(self.spec, path(a["model"]), path(a["manifest"])) for name, a in made.items()}
+        roles = ("model", "manifest", "runtime")
+        found = {name: on_test(self.spec, *(path(a[role]) for role in roles)) for name, a in made.items()}
         if found:
             store.set_fact("test_accuracy", known | {k: m.model_dump(mode="json") for k, m in found.items()})
 

@@ -1,20 +1,81 @@
 """Where a model must fit: one operating point of one board, with its limits. Resolved: plain SI numbers, no files."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from autocompress.values.limit import Limit, Objective
 
 DeviceKind = Literal["mcu", "mcu-npu", "wearable-soc", "phone", "sbc", "npu", "cpu", "gpu"]
+Export = Literal["onnx", "onnx-qdq", "tflite", "pte"]
+Origin = Literal["measured", "vendor", "estimated", "assumed"]
+Pattern = Literal["none", "2:4", "block"]
+Plug = dict[str, Any]  # {"use": name, **settings}
 
 
-class Runtime(BaseModel):
+class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "onnxruntime"
+
+class Provenance(_Value):
+    """Where a number of a device file comes from. What nobody vouches for is assumed."""
+
+    how: Origin = "assumed"
+    source: str = ""  # an address
+    by: str = ""
+    error: float | None = None  # relative
+
+
+class Runtime(_Value):
+    """What runs the files: `name` here, `of` on the device, where that is another program."""
+
+    name: str = "onnxruntime"  # one of our plug-ins; for a foreign runtime the one that stands in for it
+    of: str = ""
     version: str = ""
+    export: Export = "onnx"
+    provider: str = ""
     threads: int = Field(1, ge=1)
+    options: dict[str, bool | int | float | str] = {}
+    flash_code: float = 0.0  # bytes that the runtime's code takes beside the model
+    ram_runtime: float = 0.0  # bytes that it takes beside the activations
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return " ".join(filter(None, (self.of or self.name, self.version)))
+
+
+class Memory(_Value):
+    """Bytes, and bytes a second."""
+
+    total: float
+    reserved: float = 0.0
+    fast: float | None = None  # part of the total: tightly coupled, or on the chip
+    external: float | None = None  # beside the total
+    bandwidth: float | None = None
+    io_in_arena: bool = True  # input and output lie among the activations
+
+    @property
+    def usable(self) -> float:
+        return self.total - self.reserved
+
+
+class Rule(_Value):
+    """What an operator may look like."""
+
+    kernel_max: int | None = None
+    stride_max: int | None = None
+    channels_max: int | None = None
+    groups: tuple[int | Literal["depthwise"], ...] = ()  # () is: any
+
+
+class Operators(_Value):
+    """What the device can compute. `allow` None is: anything that is not denied."""
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    unsupported: Literal["error", "cpu", "warn"] = "error"  # refuse the model, run that on the CPU, or only say so
+    limits: dict[str, Rule] = {}
 
 
 class Protocol(BaseModel):
@@ -28,22 +89,70 @@ class Protocol(BaseModel):
     processes: int = Field(5, ge=1)
 
 
-class Device(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Device(_Value):
     id: str
     name: str
     kind: DeviceKind
     vendor: str = ""
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    soc: str = ""
     core: str = "any"
+    isa: tuple[str, ...] = ()
+    cores: int = Field(1, ge=1)
     machine: str | None = None  # what `platform.machine()` must say where the numbers are measured; None: anything
     clock_hz: float | None = None
-    ram_bytes: float | None = None  # usable: total minus reserved
-    flash_bytes: float | None = None
-    runtime: Runtime = Runtime()
-    bits: tuple[int, ...] = (8, 32)
+    volts: float | None = None
+    regulator: str = ""
+    ram: Memory | None = None
+    flash: Memory | None = None
+    runtimes: tuple[Runtime, ...] = Field((Runtime(),), min_length=1)  # of several, the one that is measured best
+    bits: tuple[int, ...] = (8, 32)  # of weights
+    activation_bits: tuple[int, ...] = (8, 32)
+    granularity: Literal["per_tensor", "per_channel", "per_group"] = "per_channel"  # of weights
+    symmetric: bool = True  # weights
+    mixed: bool = True  # bits may differ between layers
+    float_fallback: bool = True  # a layer may stay in 32 bits
+    operators: Operators = Operators()
     round_to: int = Field(1, ge=1)
-    measurement: Literal["local"] = "local"
+    channel_policy: Literal["prefer", "require"] = "prefer"
+    sparsity: Pattern = "none"
+    sparse_operators: tuple[str, ...] = ()
+    measurement: Literal["local", "estimate"] = "local"
     protocol: Protocol = Protocol()
+    estimators: dict[str, Plug] = {}  # latency, peak_ram, energy -> what tells it without the device
     limits: tuple[Limit, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    provenance: dict[str, Provenance] = {}  # dotted path in the file -> where that number comes from
+
+    @property
+    def runtime(self) -> Runtime:
+        """The only one, or the first of several."""
+        return self.runtimes[0]
+
+    @property
+    def ram_bytes(self) -> float | None:
+        return self.ram.usable if self.ram else None
+
+    @property
+    def flash_bytes(self) -> float | None:
+        return self.flash.usable if self.flash else None
+
+    def estimator(self, metric: str) -> Plug | None:
+        """What tells this metric here without it being measured, if anything does."""
+        name = estimated_as(metric)
+        if self.measurement == "local" and name == "latency":
+            return None  # the file itself is run; an estimate only helps to refuse early
+        return self.estimators.get(name)
+
+    def origin(self, path: str) -> Provenance:
+        """Where a number comes from: its own provenance, or that of the section it stands in."""
+        known = [p for p in self.provenance if path == p or path.startswith(f"{p}.")]
+        return self.provenance[max(known, key=len)] if known else Provenance()
+
+
+def estimated_as(metric: str) -> str:
+    """Which estimator tells a metric: the one of latency tells `latency_p95` and `throughput` too."""
+    if metric.startswith("latency_") or metric == "throughput":
+        return "latency"
+    return "energy" if metric == "power" else metric

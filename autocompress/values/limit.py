@@ -13,7 +13,8 @@ from autocompress.values.metric import Direction, Scale, known, show
 class Limit(BaseModel):
     """`max` for what should be small, `min` for what should be large.
 
-    `below_baseline` is relative to the teacher's file. A soft limit is shown beside the results and refuses nothing.
+    `below_baseline` is relative to the teacher's file. A soft limit is shown beside the results and refuses nothing;
+    `weight` is what breaking it costs. With `margin` 0.2 a value must keep its promise even if it is 20 % worse.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,6 +24,8 @@ class Limit(BaseModel):
     bound: float | None = Field(None, gt=0, allow_inf_nan=False)
     below_baseline: float | None = Field(None, ge=0, allow_inf_nan=False)  # "baseline - 1.0 pp" is 0.01
     hard: bool = True
+    margin: float = Field(0.0, ge=0, allow_inf_nan=False)
+    weight: float = Field(1.0, ge=0, allow_inf_nan=False)  # of a soft limit
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Limit":
@@ -40,18 +43,24 @@ class Limit(BaseModel):
         return self.model_copy(update={"bound": bound, "below_baseline": None})
 
     def violation(self, value: float) -> float:
-        """log(value / bound): above 0 is broken, and by how much does not depend on the unit."""
+        """log(value / bound), margin added: above 0 is broken, and by how much does not depend on the unit."""
         assert self.bound is not None, "resolve the limit first"
         ratio = max(value / self.bound, 1e-12)
-        return math.log(ratio) if self.side == "max" else -math.log(ratio)
+        return (math.log(ratio) if self.side == "max" else -math.log(ratio)) + math.log1p(self.margin)
+
+    def penalty(self, value: float) -> float:
+        """What breaking a soft limit costs: its weight times the share by which it is exceeded."""
+        return self.weight * math.expm1(max(self.violation(value), 0.0))
 
     def __str__(self) -> str:
         sign = "≤" if self.side == "max" else "≥"
+        more = f" with {self.margin * 100:g} % to spare" if self.margin else ""
         if self.bound is None:
             below = self.below_baseline or 0.0
             points = known(self.metric).unit == "fraction"
-            return f"{self.metric} {sign} baseline − {f'{100 * below:g} pp' if points else show(self.metric, below)}"
-        return f"{self.metric} {sign} {show(self.metric, self.bound)}"
+            text = f"{100 * below:g} pp" if points else show(self.metric, below)
+            return f"{self.metric} {sign} baseline − {text}{more}"
+        return f"{self.metric} {sign} {show(self.metric, self.bound)}{more}"
 
 
 def resolved(limits: Iterable["Limit"], baseline: dict[str, Measurement]) -> tuple["Limit", ...]:

@@ -16,17 +16,25 @@ class Metric(NamedTuple):
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("fraction", "maximize", "linear", "accuracy"),
+    "top5": Metric("fraction", "maximize", "linear", "top-5 accuracy"),
+    "nll": Metric("", "minimize", "linear", "negative log-likelihood"),
+    "ece": Metric("fraction", "minimize", "linear", "calibration error"),
     "latency_p50": Metric("s", "minimize", "log", "latency (median)"),
     "latency_p95": Metric("s", "minimize", "log", "latency (95 %)"),
+    "latency_p99": Metric("s", "minimize", "log", "latency (99 %)"),
+    "latency_mean": Metric("s", "minimize", "log", "latency (mean)"),
     "size": Metric("B", "minimize", "log", "file size"),
     "size_packed": Metric("B", "minimize", "log", "size without zeros"),
     "size_lzma": Metric("B", "minimize", "log", "size after LZMA"),
     "sparsity": Metric("fraction", "maximize", "linear", "weights that are 0"),
     "params": Metric("", "minimize", "log", "parameters"),
+    "params_nonzero": Metric("", "minimize", "log", "parameters that are not 0"),
     "macs": Metric("", "minimize", "log", "multiply-accumulates"),
+    "bops": Metric("", "minimize", "log", "bit operations"),
     "peak_ram": Metric("B", "minimize", "log", "peak memory"),
     "flash": Metric("B", "minimize", "log", "flash"),
     "energy": Metric("J", "minimize", "log", "energy"),
+    "power": Metric("W", "minimize", "log", "power"),
     "throughput": Metric("/s", "maximize", "log", "throughput"),
 }
 
@@ -57,6 +65,7 @@ def _prefix(unit: str, size: float) -> tuple[float, str]:
     steps = {
         "s": [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],
         "J": [(1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")],
+        "W": [(1.0, "W"), (1e-3, "mW"), (1e-6, "µW")],
         "B": [(2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")],
         "": [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")],
     }.get(unit, [(1.0, unit)])

@@ -17,7 +17,7 @@ from autocompress.values.dialect import Dialect
 
 
 class Quantizer(Plugin, ABC):
-    """Some work on the `network`: `prepare`, `placed` and `frozen` are theirs. Others turn an exported ONNX `file` in
+    """Some work on the `network`: `placed`, `prepare` and `frozen` are theirs. Others turn an exported ONNX `file` in
     32 bits into one in fewer: `convert` is theirs, with a few training examples to calibrate on."""
 
     works_on: ClassVar[Literal["network", "file"]] = "file"
@@ -27,21 +27,25 @@ class Quantizer(Plugin, ABC):
     def weight_bits(self) -> float:
         """Of each weight on average, as far as it is known without looking at a network."""
 
+    def bits_of(self, net: nn.Module) -> float:
+        """Of each weight on average, in a network that was `placed`."""
+        return self.weight_bits
+
     @property
     def calibration_examples(self) -> int:
-        """How many training examples it wants to see."""
+        """How many training examples `convert` wants to see."""
         return 128
+
+    def placed(self, model: Model) -> Model:
+        """The model with grids in place, of any step: its shapes, and what weights that were saved are loaded into."""
+        return self.noted(model)
 
     def prepare(self, model: Model, lab: Lab) -> Model:
         """The model with its grids in place and calibrated, ready to answer in few bits or to learn to."""
         return self.noted(model)
 
-    def placed(self, net: nn.Module, inputs: tuple[int, int, int]) -> nn.Module:
-        """The network with grids in place, of any scale: what weights that were saved are loaded into."""
-        return net
-
     def frozen(self, net: nn.Module, dialect: Dialect) -> nn.Module:
-        """A copy that rounds by fixed scales, written as a runtime wants to read it."""
+        """A copy that rounds by fixed steps, written as a runtime wants to read it."""
         return net
 
     def convert(self, source: Path, target: Path, calibration: Iterator[NDArray[np.float32]]) -> None:

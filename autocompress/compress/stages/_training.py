@@ -26,6 +26,7 @@ class Training(Stage, ABC):
     weight_decay: Annotated[float, Field(ge=0)] = ranged(5e-4, 1e-5, 1e-2, log=True)
     smoothing: Annotated[float, Field(ge=0, lt=1)] = ranged(0.0, 0.0, 0.2)  # of the labels
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # how much of the average of weights stays at each step; 0: none
+    compiled: bool = False  # the network as compiled code: takes a minute or so at the start, not always won back
 
     def plan(self, epochs: int, teacher: str = "teacher", views: int | None = None, scope: Scope = "all") -> Plan:
         return Plan(
@@ -39,6 +40,7 @@ class Training(Stage, ABC):
             weight_decay=self.weight_decay,
             smoothing=self.smoothing,
             ema=self.ema,
+            compiled=self.compiled,
             teacher=teacher,
             views=views,
             scope=scope,
@@ -70,29 +72,37 @@ class Taught(Training, ABC):
         return (self.teacher,) if any(one.needs.anybody for one in self.methods()) else ()
 
 
-class Recovering(Taught, ABC):
-    """Take something away in steps, and after each let the network find its feet again."""
+class Relearning(Taught, ABC):
+    """Do something to the network, and then let it find its feet again."""
 
-    steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)
-    recover: Annotated[int, Field(ge=0)] = 0  # epochs of training after each step
+    recover: Annotated[int, Field(ge=0)] = 0  # epochs of training after it
     method: Distiller | None = None  # to recover with
     lr: Annotated[float, Field(gt=0)] = ranged(0.05, 0.005, 0.2, log=True)
 
     @model_validator(mode="after")
-    def _network_stays(self) -> "Recovering":
+    def _network_stays(self) -> "Relearning":
         for method in self.methods():
             if type(method).start is not Distiller.start:
                 name = type(method).__name__.lower()
                 raise ValueError(f"method: {name} puts a part of the teacher into the network; distill can do that")
         return self
 
-    def recovered(self, model: Model, lab: Lab, step: int) -> Run:
+    def recovered(self, model: Model, lab: Lab, step: int = 0) -> Run:
         """After step number `step`, counted from 0."""
         epochs = lab.epochs(self.recover)
         if epochs:
             plan, before, of = self.plan(epochs, self.teacher, self.views), step * epochs, self.cost(lab)
             model = yield from fit(model, lab, plan, self.methods(), part=f"recover-{step}", before=before, of=of)
         return model
+
+    def cost(self, lab: Lab) -> int:
+        return lab.epochs(self.recover)
+
+
+class Recovering(Relearning, ABC):
+    """Take something away in steps, and after each let the network find its feet again."""
+
+    steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)
 
     def cost(self, lab: Lab) -> int:
         return self.steps * lab.epochs(self.recover)

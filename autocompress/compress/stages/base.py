@@ -1,8 +1,8 @@
 """What may be done to a model: one step of a recipe."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
-from typing import ClassVar
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
 
 from autocompress.compress.lab import Epoch, Lab
 from autocompress.compress.model import Model
@@ -17,7 +17,12 @@ class Stage(Plugin, ABC):
     Both work on a copy and leave the model they were given alone.
     """
 
-    last: ClassVar[bool] = False  # nothing may come after it (it decides what happens to the exported file)
+    rebuilds: ClassVar[bool] = False  # changes what the network is made of, not only its numbers
+
+    @classmethod
+    def bars(cls, settings: Mapping[str, Any], later: "type[Stage]") -> str:
+        """Why a stage of this class must not come `later`, if so. `settings` are as written, and may have holes."""
+        return ""
 
     def shape(self, model: Model, lab: Lab) -> Model:
         """The model as `run` would leave it, with any weights: bits and attributes to the letter, widths if `exact`."""

@@ -1,7 +1,7 @@
 """Cut the least important channels of every layer, then let the network find its feet again; perhaps in steps."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,8 @@ class Prune(Recovering):
     same build (Fang et al. 2024, arXiv 2407.04616). With a `ratio`, these two leave as many MACs as `local` would.
     Each of several `steps` takes the same share of what is left.
     """
+
+    rebuilds: ClassVar[bool] = True
 
     by: Importance
     ratio: Annotated[float, Field(ge=0, le=0.9)] | None = ranged(0.5, 0.0, 0.9)
@@ -55,6 +57,7 @@ class Prune(Recovering):
         return self.scope == "local"
 
     def shape(self, model: Model, lab: Lab) -> Model:
+        model.refuse_on_grids("prune")
         return cut(model, lab, self._target(1), self.by, self._rules(), scored=False)
 
     def run(self, model: Model, lab: Lab) -> Run:

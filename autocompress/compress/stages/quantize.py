@@ -1,25 +1,46 @@
-"""Say how the exported file shall lose bits. The file itself is converted after the export."""
+"""Take bits from weights and activations: in the network, which may learn to live with it, or in the exported file."""
 
-from dataclasses import replace
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
 
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.stages._training import Relearning
 from autocompress.compress.stages.base import Run, Stage
-from autocompress.plugin import written
+from autocompress.plugin import find, ranged, written
 
 
-class Quantize(Stage):
-    """Weights and activations lose bits by `scheme`, in the exported file."""
+class Quantize(Relearning):
+    """Take bits by `scheme`. One that works on the network calibrates it, and then trains it for `recover` epochs.
 
-    last: ClassVar[bool] = True
+    The others do their work on the exported file, where nothing learns, and nothing comes after them.
+    """
+
+    rebuilds: ClassVar[bool] = True
 
     scheme: Quantizer
+    lr: Annotated[float, Field(gt=0)] = ranged(0.01, 0.001, 0.05, log=True)
+
+    @model_validator(mode="after")
+    def _learns(self) -> "Quantize":
+        if self.recover and self.scheme.works_on == "file":
+            name = written(Quantizer, self.scheme)["use"]
+            raise ValueError(f"recover: {name} works on the exported file, which cannot learn; lsq works on the network")
+        return self
+
+    @classmethod
+    def bars(cls, settings: Mapping[str, Any], later: type[Stage]) -> str:
+        options = settings["scheme"].get("choice", [settings["scheme"]])
+        if any(find(Quantizer, option["use"]).works_on == "file" for option in options):
+            return "nothing may follow it: it decides about the exported file"
+        return "the network is settled then: put it before" if later.rebuilds else ""
 
     def shape(self, model: Model, lab: Lab) -> Model:
-        return replace(model, quantizer=written(Quantizer, self.scheme))
+        return self.scheme.placed(model)
 
     def run(self, model: Model, lab: Lab) -> Run:
-        yield from ()
-        return self.shape(model, lab)
+        model = self.scheme.prepare(model, lab)
+        return (yield from self.recovered(model, lab))

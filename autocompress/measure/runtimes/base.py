@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
@@ -32,6 +33,8 @@ class Runtime(Plugin, ABC):
     suffix: ClassVar[str]  # of the files it runs
     dialect: ClassVar[Dialect] = Dialect()  # how quantized networks have to be written before they are lowered
     snippet: ClassVar[Snippet]  # for whoever is handed a file
+    module: ClassVar[str]  # what it imports
+    extra: ClassVar[str] = ""  # of autocompress, that brings it; empty: it is always here
 
     threads: Annotated[int, Field(ge=1)] = 1
 
@@ -47,3 +50,20 @@ class Runtime(Plugin, ABC):
     @abstractmethod
     def version(self) -> str:
         """Name and version, as it goes beside each number: `onnxruntime 1.31.1`."""
+
+    @property
+    def missing(self) -> str:
+        """What it lacks to work here and the command that brings it; empty if it can. Imports nothing heavy."""
+        if found(self.module):
+            return ""
+        name, _, _ = self.module.partition(".")
+        package = f"'autocompress[{self.extra}]'" if self.extra else name
+        return f"{name} is not installed: pip install {package}"
+
+
+def found(module: str) -> bool:
+    """Could it be imported? Nothing is, but the packages it lies in."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -16,6 +16,7 @@ class Onnxruntime(Runtime):
     """ONNX Runtime on the CPU."""
 
     suffix: ClassVar[str] = ".onnx"
+    module: ClassVar[str] = "onnxruntime"
     snippet: ClassVar[Snippet] = Snippet(
         imports="import onnxruntime",
         opens='SESSION = onnxruntime.InferenceSession(FILE, providers=["CPUExecutionProvider"])',
@@ -34,7 +35,10 @@ class Onnxruntime(Runtime):
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of a dozen kinds, none of them public
+            raise ValueError(f"{path}: ONNX Runtime cannot read it: {error}") from error
         name = session.get_inputs()[0].name
 
         def run(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,17 +28,24 @@ QUIET = {"PYTHONWARNINGS": "ignore:resource_tracker"}  # it cleans up after kill
 HOW_FOUND = ("__file__", "__spec__")
 GRACE = 5.0  # seconds for an idle worker to end by itself
 MOST_UNASKED = 8  # workers that nobody asked for
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_COMPILE_THREADS")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SHARED = "AUTOCOMPRESS_SHARED_BY"  # workers on one GPU, or in one main memory: each may fill its part of what is free
 
 
 class Local(Driver):
-    """As many processes as cores, each with its share of the threads, so that they do not fight for the machine."""
+    """A process for each GPU or, without any, for each core; with its share of the threads, so that they do not fight.
 
-    workers: int | None = Field(None, ge=1, le=256)  # None: one per core, at most 8, for each takes about 1 GB
+    Whether several on one GPU pay depends on the networks: ask for more `workers` then, and the GPUs are dealt out.
+    """
+
+    workers: int | None = Field(None, ge=1, le=256)  # None: one per GPU; or per core, at most 8, for each takes 1 GB
     timeout: float | None = Field(None, gt=0)  # seconds a job may take before its worker is killed
 
     def start(self, work: Work) -> Pool:
-        return LocalPool(work, self.workers or min(cores(), MOST_UNASKED), self.timeout or math.inf)
+        seen = gpus()
+        many = self.workers or len(seen) or min(cores(), MOST_UNASKED)
+        return LocalPool(work, many, self.timeout or math.inf, seen)
 
 
 def cores() -> int:
@@ -46,11 +53,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def gpus() -> tuple[str, ...]:
+    """GPUs this process may use, as `CUDA_VISIBLE_DEVICES` calls them. Work for them has brought torch along."""
+    torch = sys.modules.get("torch")
+    many, named = torch.cuda.device_count() if torch else 0, os.environ.get(VISIBLE)
+    return tuple(map(str, range(many))) if named is None else tuple(named.replace(" ", "").split(",")[:many])
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
     pipe: "Connection[Any, Any]"
     log: Path
+    gpu: str | None
     job: Job | None = None
     since: float = 0.0
     asked: bool = False
@@ -61,6 +76,7 @@ class LocalPool(Pool):
     work: Work
     workers: int
     timeout: float
+    gpus: tuple[str, ...] = ()
     _team: list[_Worker] = field(default_factory=list)
     _ready: deque[Event] = field(default_factory=deque)
     _logs: TemporaryDirectory[str] = field(default_factory=lambda: TemporaryDirectory(prefix="autocompress-"))
@@ -109,13 +125,19 @@ class LocalPool(Pool):
         self._hired += 1
         log = Path(self._logs.name) / f"worker-{self._hired}.log"
         process = context.Process(target=_live, args=(theirs, self.work, str(log)), daemon=False)
-        threads = max(1, cores() // self.workers)
-        with _environment({**{name: str(threads) for name in THREADS}, **QUIET}), _main_hidden_from(self.work):
+        gpu = min(self.gpus, key=[w.gpu for w in self._team].count, default=None)
+        with _environment(self._told(), {} if gpu is None else {VISIBLE: gpu}), _main_hidden_from(self.work):
             process.start()
         theirs.close()
-        worker = _Worker(process, ours, log)
+        worker = _Worker(process, ours, log, gpu)
         self._team.append(worker)
         return worker
+
+    def _told(self) -> dict[str, str]:
+        """What all workers find in their environment."""
+        threads = max(1, cores() // self.workers)
+        together = math.ceil(self.workers / max(1, len(self.gpus)))
+        return {**{name: str(threads) for name in THREADS}, SHARED: str(together), **QUIET}
 
     def _collect(self, timeout: float) -> None:
         busy = [w for w in self._team if w.job is not None]
@@ -194,15 +216,16 @@ def _die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Spawned processes inherit the environment as it is while they start. What the user has set stays."""
-    mine = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(mine)
+def _environment(values: dict[str, str], narrowed: dict[str, str]) -> Iterator[None]:
+    """Spawned processes inherit it as it is while they start. What the user has set stays, or is narrowed."""
+    before = dict(os.environ)
+    os.environ.update({**values, **before, **narrowed})
     try:
         yield
     finally:
-        for name in mine:
-            os.environ.pop(name, None)
+        for name in {*values, *narrowed} - {*before}:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

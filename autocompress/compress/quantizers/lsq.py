@@ -1,0 +1,61 @@
+"""2 to 8 bits, by grids in the network itself: calibrated, and if it is trained then, learned with the weights."""
+
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from torch import nn
+
+from autocompress.compress.grid.calibrate import calibrate
+from autocompress.compress.grid.freeze import frozen
+from autocompress.compress.grid.grids import bits_of
+from autocompress.compress.grid.place import Bits, place
+from autocompress.compress.lab import Lab
+from autocompress.compress.model import Model
+from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.recalibrate import recalibrate
+from autocompress.errors import Failure
+from autocompress.plugin import among, ranged
+from autocompress.values.dialect import Dialect
+
+Many = Annotated[int, Field(ge=2, le=8)]
+
+
+class Lsq(Quantizer):
+    """2 to 8 bits in the network, which can learn to live with them, and how long each step is (learned step sizes).
+
+    Weights have steps per channel (Esser et al. 2020, arXiv 1902.08153); activations a step and a fixed place for 0
+    (as in LSQ+, Bhalgat et al. 2020, arXiv 2004.09576). The first and the last layer have as many bits as `ends` says,
+    or as the others. `layers` says how many weights have by patterns of names of layers; of several, the most.
+    """
+
+    works_on: ClassVar[Literal["network", "file"]] = "network"
+
+    weights: Many = ranged(8, 2, 8)
+    activations: Annotated[int, Field(ge=4, le=8)] = among(8, 8, 6, 4)
+    ends: Many | None = among(8, 8, None)
+    layers: dict[str, Many] = Field({})
+    examples: Annotated[int, Field(ge=1)] = 128  # training images that say how far activations go
+
+    @property
+    def weight_bits(self) -> float:
+        return self.weights
+
+    def bits_of(self, net: nn.Module) -> float:
+        return bits_of(net)
+
+    def placed(self, model: Model) -> Model:
+        model.refuse_on_grids("all other changes")
+        model = model.copy()
+        bits = Bits(self.weights, self.activations, self.ends, self.layers)
+        return replace(self.noted(model), net=place(model, bits))
+
+    def prepare(self, model: Model, lab: Lab) -> Model:
+        model = model.copy()
+        recalibrate(model.net, lab)
+        model = self.placed(model)
+        calibrate(model.net, lab, self.examples)
+        return model
+
+    def frozen(self, net: nn.Module, dialect: Dialect) -> nn.Module:
+        return frozen(net, dialect)

@@ -1,0 +1,166 @@
+"""Everything there is to know of a candidate's file: measured here, or told by the device's estimators."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
+from autocompress.compress.model import Model
+from autocompress.data.base import Dataset
+from autocompress.errors import Failure
+from autocompress.measure import graph as graphs
+from autocompress.measure.accuracy import answers, per_class, scores
+from autocompress.measure.counted import counted, nonzero
+from autocompress.measure.empty import empty
+from autocompress.measure.estimators.base import Board, Estimator
+from autocompress.measure.latency import race
+from autocompress.measure.memory import flash, peak_ram
+from autocompress.measure.packed import compressed, packed
+from autocompress.measure.parity import parity
+from autocompress.measure.runtimes.base import Runtime
+from autocompress.measure.throughput import throughput
+from autocompress.plugin import make
+from autocompress.study.artifacts import write_durably
+from autocompress.study.course import bits
+from autocompress.study.deploy import FLOAT, lowered, runs_in
+from autocompress.values import device as devices
+from autocompress.values.device import Device
+from autocompress.values.measurement import Measurement
+
+FAITHFUL = (0.98, 0.005)  # share of equal answers, change in accuracy
+COARSE = (0.8, 0.2)  # of a file that a tool took bits from: beyond this it is broken
+LATENCIES = ("latency_p50", "latency_p95")  # a processor that does one thing takes equally long each time
+NINE_IN_TEN = 1.645  # standard errors: how wide nine of ten errors lie
+
+
+@dataclass(frozen=True)
+class Appraised:
+    measurements: tuple[Measurement, ...]
+    files: dict[str, Path]  # by role
+
+    @property
+    def speed(self) -> float:
+        """By which runtimes are compared."""
+        return next((m.value for m in self.measurements if m.metric == "latency_p50"), 0.0)
+
+
+class Appraiser:
+    """One device's scales. `wanted` are the metrics that a study asks for by name: some take long. `folder` keeps the
+    baseline's files, beside which every latency is taken."""
+
+    def __init__(self, device: Device, wanted: set[str], folder: Path) -> None:
+        self._device, self._wanted, self._folder = device, wanted, folder
+
+    def appraised(self, model: Model, data: Dataset, folder: Path, *, is_baseline: bool = False) -> Appraised:
+        """In each runtime that the device lists. The one in which the model is fastest counts."""
+        found, failed = [], []
+        for place, listed in enumerate(self._device.runtimes):
+            room = folder / str(place)
+            room.mkdir()
+            try:
+                found.append(self._in(listed, model, data, room, is_baseline))
+            except Failure as failure:
+                failed.append(failure)
+        if not found:
+            raise failed[0]
+        return min(found, key=lambda each: each.speed)
+
+    def _in(self, listed: devices.Runtime, model: Model, data: Dataset, folder: Path, is_baseline: bool) -> Appraised:
+        settings = {"use": listed.name, "threads": listed.threads}
+        runtime = make(Runtime, settings)
+        if runtime.missing:
+            raise Failure("measure", runtime.missing)
+        file = lowered(model, runtime, folder, data)
+        y = data.val.y
+        logits = answers(runtime.open(file), data.shown(data.val))
+        agreement, change = COARSE if model.quantizer and not model.gridded else FAITHFUL
+        parity(model.net, logits, data.shown(data.val), y, agreement=agreement, change=change, file=file)
+        right = scores(logits, y, f"{file.name}, {runtime.version}, validation split")
+        numbers = right + self.of_file(file, model, listed, is_baseline)
+        save(model, folder, mean=data.mean, std=data.std)
+        papers = {"runtime": runs_in(settings, runtime), "classes": per_class(logits, y, data.classes)}
+        for role, content in papers.items():
+            (folder / f"{role}.json").write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+        files = {role: folder / f"{role}.json" for role in papers}
+        return Appraised(numbers, {"model": file, "manifest": folder / MANIFEST, "weights": folder / WEIGHTS} | files)
+
+    def of_file(
+        self, file: Path, model: Model, listed: devices.Runtime, is_baseline: bool = False
+    ) -> tuple[Measurement, ...]:
+        """What does not depend on how good its answers are."""
+        params, macs, _ = counted(model.net, model.inputs, bits(model))
+        size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name)
+        found = [size, params, macs, nonzero(model.net)]
+        if file.suffix == ".onnx" and (model.sparse or self._wanted & {"sparsity", "size_packed"}):
+            found += packed(file)
+        if "size_lzma" in self._wanted:
+            found.append(compressed(file))
+        if self._device.measurement == "local":
+            found += self._times(file, model, listed, is_baseline)
+            if "peak_ram" in self._wanted and self._device.estimator("peak_ram") is None:
+                found.append(self._memory(file, model, listed))
+        graph = graphs.read(file) if self._device.estimators or "flash" in self._wanted else None
+        if graph is not None and "flash" in self._wanted and self._device.estimator("flash") is None:
+            whole = not listed.of  # a foreign runtime compiles the weights, ours stores the file
+            stored, what = (size.value, file.name) if whole else (graph.weight_bytes, f"weights of {file.name}")
+            found.append(flash(stored, listed.flash_code, what))
+        if graph is not None:
+            found += estimated(self._device, graph, {m.metric: m.value for m in found}, file.name)
+        return tuple(found)
+
+    def _times(self, file: Path, model: Model, listed: devices.Runtime, is_baseline: bool) -> tuple[Measurement, ...]:
+        """Beside the baseline, and beside the same network in 32 bits if this one has fewer."""
+        settings = {"use": listed.name, "threads": listed.threads}
+        reference = self._folder / f"reference-{listed.name}{file.suffix}"
+        if is_baseline:
+            reference.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(reference, file.read_bytes())
+        twin = file.with_name(f"{FLOAT}{file.suffix}")
+        files = [file, reference if reference.exists() else file, *([twin] if twin.exists() else [])]
+        nothing = self._nothing(make(Runtime, settings), listed, model.inputs)
+        ran = race(files, settings, model.inputs, self._device.protocol, empty=nothing)
+        times = ran.latency()
+        if twin.exists() and (duel := ran.duel(0, len(files) - 1)).lost:
+            slower = f"slower than in 32 bits: {duel} x"
+            times = tuple(m.model_copy(update={"note": f"{slower}; {m.note}"}) for m in times)
+        speed = (throughput(times, self._device.protocol.batch),) if "throughput" in self._wanted else ()
+        return times + speed
+
+    def _memory(self, file: Path, model: Model, listed: devices.Runtime) -> Measurement:
+        settings = {"use": listed.name, "threads": listed.threads}
+        nothing = self._nothing(make(Runtime, settings), listed, model.inputs)
+        return peak_ram(file, nothing, settings, model.inputs, self._device.protocol)
+
+    def _nothing(self, runtime: Runtime, listed: devices.Runtime, inputs: tuple[int, int, int]) -> Path:
+        """A model that computes nothing. Writing one takes as long as any, so it is kept."""
+        kept = self._folder / f"empty-{listed.name}{runtime.suffix}"
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+                write_durably(kept, empty(runtime, inputs, Path(folder)).read_bytes())
+        return kept
+
+
+def estimated(device: Device, graph: graphs.Graph, known: Mapping[str, float], on: str) -> list[Measurement]:
+    """What the device's file tells without the device, each with its error; those that need others come after them."""
+    found: list[Measurement] = []
+    values = {"latency": known["latency_p50"]} if "latency_p50" in known else {}
+    waiting = {name: make(Estimator, plug) for name, plug in device.estimators.items() if device.estimator(name)}
+    while waiting:
+        name = next((n for n, e in waiting.items() if not set(e.needs) & waiting.keys()), next(iter(waiting)))
+        estimator = waiting.pop(name)
+        values[name] = estimator.estimate(graph, Board.of(device), {**known, **values})
+        use = device.estimators[name]["use"]
+        error = estimator.error.p90
+        one = Measurement(
+            metric=name,
+            value=values[name],
+            how="estimated",
+            on=f"{on}, {device.id}",
+            spread=values[name] * error / NINE_IN_TEN,
+            note=f"{use}: nine in ten are off by no more than {error:.0%}",
+        )
+        found += [one.model_copy(update={"metric": m}) for m in (LATENCIES if name == "latency" else (name,))]
+    return found

@@ -1,0 +1,132 @@
+"""A candidate on the scales of a device: here, away, in several runtimes; and what is known before it is trained."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hands import SMALL, digits, fresh
+
+from autocompress.errors import Failure
+from autocompress.measure import graph
+from autocompress.measure.runtimes.onnxruntime import Onnxruntime
+from autocompress.search.gate import refused
+from autocompress.study import appraise
+from autocompress.study.appraise import Appraiser, estimated
+from autocompress.study.foresight import Foresight
+from autocompress.values.device import Device, Protocol, Runtime
+from autocompress.values.limit import Limit
+from autocompress.values.measurement import Measurement
+
+QUICK = Protocol(runs=3, processes=2, warmup=1)
+CYCLES = {"conv2d": 1.4, "pointwise": 1.5, "depthwise": 1.5, "linear": 1.94}
+LATENCY = {"use": "op_cycles", "dtype": "float32", "cycles_per_mac": CYCLES, "error": {"p50": "15 %", "p90": "22 %"}}
+ENERGY = {"use": "power_times_latency", "power": "23.6 mW", "error": {"p90": "25 %"}}
+ARENA = {"use": "greedy_arena", "error": {"p90": "30 %"}}
+
+
+def device(**changes: Any) -> Device:
+    return Device(**{"id": "d", "name": "D", "kind": "cpu", "protocol": QUICK, **changes})
+
+
+def away(**changes: Any) -> Device:
+    """A microcontroller that nobody here has."""
+    estimators = {"energy": ENERGY, "latency": LATENCY, "peak_ram": ARENA}  # energy first: it needs the latency
+    foreign = Runtime(of="x-cube-ai", flash_code=36 * 1024)
+    given = {"kind": "mcu", "measurement": "estimate", "clock_hz": 160e6, "estimators": estimators}
+    return device(**{**given, "runtimes": (foreign,), **changes})
+
+
+def weighed(device: Device, folder: Path, wanted: set[str] = frozenset(), **model: Any) -> dict[str, Measurement]:
+    (folder / "room").mkdir(parents=True)
+    found = Appraiser(device, set(wanted), folder / "references").appraised(
+        fresh(SMALL, **model), digits(), folder / "room"
+    )
+    assert json.loads(found.files["runtime"].read_text())["use"] == "onnxruntime"
+    return {m.metric: m for m in found.measurements}
+
+
+def test_away_nothing_is_run_and_each_estimate_says_how_wrong_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(appraise, "race", lambda *a, **k: pytest.fail("this machine's clock says nothing of another's"))
+    found = weighed(away(), tmp_path, {"flash"})
+    told = {"latency_p50", "latency_p95", "energy", "peak_ram"}
+    assert {m for m, each in found.items() if each.how == "estimated"} == told
+    latency = found["latency_p50"]
+    assert latency.spread == pytest.approx(latency.value * 0.22 / 1.645)
+    assert latency.note == "op_cycles: nine in ten are off by no more than 22%"
+    assert found["energy"].value == pytest.approx(0.0236 * latency.value)
+    kept = found["params"].value * 4
+    assert 0.9 * kept < found["flash"].value - 36 * 1024 <= 1.1 * kept  # weights, and the code beside them
+    assert found["accuracy"].how == "measured"
+
+
+def test_a_measured_latency_is_what_energy_is_told_from(tmp_path):
+    file = tmp_path / "model.onnx"
+    Onnxruntime().lower(fresh(SMALL).net, (1, 8, 8), file)
+    here = device(estimators={"energy": ENERGY, "latency": LATENCY}, clock_hz=1e9)
+    told = estimated(here, graph.read(file), {"latency_p50": 2e-3}, "model.onnx")
+    assert [m.metric for m in told] == ["energy"]  # where the file is run, its latency is not estimated
+    assert told[0].value == pytest.approx(0.0236 * 2e-3)
+
+
+def test_of_several_runtimes_the_fastest_counts_and_one_that_cannot_is_left_out(tmp_path, monkeypatch):
+    listed = tuple(Runtime(name="onnxruntime", version=v) for v in ("slow", "broken", "fast"))
+    speeds = {"slow": 3e-3, "broken": None, "fast": 1e-3}
+
+    def in_one(self, listed, model, data, folder, is_baseline):
+        speed = speeds[listed.version]
+        if speed is None:
+            raise Failure("export", "cannot be written")
+        m = Measurement(metric="latency_p50", value=speed, how="measured", on=listed.version)
+        return appraise.Appraised((m,), {})
+
+    monkeypatch.setattr(Appraiser, "_in", in_one)
+    room = tmp_path / "room"
+    room.mkdir()
+    scales = Appraiser(device(runtimes=listed), set(), tmp_path)
+    assert scales.appraised(fresh(SMALL), digits(), room).measurements[0].on == "fast"
+    speeds.update(dict.fromkeys(speeds))
+    (tmp_path / "again").mkdir()
+    with pytest.raises(Failure, match="cannot be written"):
+        scales.appraised(fresh(SMALL), digits(), tmp_path / "again")
+
+
+def foresight(folder: Path, device: Device, *hard: str) -> Foresight:
+    return Foresight(Appraiser(device, set(hard), folder / "references"), device, set(hard), folder / "files")
+
+
+def test_what_a_hard_limit_speaks_of_is_known_before_training_and_asked_for_once(tmp_path, monkeypatch):
+    seen = foresight(tmp_path, away(), "latency_p95", "accuracy", "macs")
+    first = seen.of(fresh(SMALL), digits())
+    assert [m.metric for m in first] == ["latency_p95"]
+    assert first[0].on == "model.onnx, d, untrained"
+    monkeypatch.setattr(Appraiser, "of_file", lambda *a: pytest.fail("asked twice"))
+    assert seen.of(fresh(SMALL, seed=5), digits()) == first  # other weights, same shapes
+    with pytest.raises(pytest.fail.Exception):
+        seen.of(fresh({**SMALL, "width": 12}), digits())
+    with pytest.raises(pytest.fail.Exception):
+        foresight(tmp_path, away(clock_hz=80e6), "latency_p95").of(fresh(SMALL), digits())
+
+
+def test_without_such_a_limit_nothing_is_exported(tmp_path, monkeypatch):
+    monkeypatch.setattr("autocompress.study.foresight.lowered", lambda *a: pytest.fail("exported"))
+    assert foresight(tmp_path, away(), "accuracy", "params").of(fresh(SMALL), digits()) == ()
+
+
+def test_a_damaged_note_is_made_again(tmp_path):
+    seen = foresight(tmp_path, away(), "latency_p95")
+    first = seen.of(fresh(SMALL), digits())
+    for note in (tmp_path / "files").iterdir():
+        note.write_text("{")
+    assert seen.of(fresh(SMALL), digits()) == first
+
+
+@pytest.mark.parametrize(("how", "spread", "broken"), [("measured", 0.3e-3, False), ("measured", 0.2e-3, True)])
+def test_what_noise_alone_may_have_broken_is_not_refused(how, spread, broken):
+    limit = Limit(metric="latency_p50", side="max", bound=1e-3)
+    m = Measurement(metric="latency_p50", value=1.5e-3, how=how, spread=spread)
+    assert bool(refused((m,), (limit,))) == broken
+    counted = m.model_copy(update={"how": "estimated"})
+    assert refused((counted,), (limit,))  # its error is in the limit's margin
+    quick = Measurement(metric="throughput", value=900.0, how="measured", spread=60.0)
+    assert not refused((quick,), (Limit(metric="throughput", side="min", bound=1000),))
