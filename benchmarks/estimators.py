@@ -8,26 +8,29 @@ Facts come from benchmarks/data (see SOURCES.md there). An error is |estimated /
 import csv
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
 import numpy as np
+import torch
 from scipy.optimize import least_squares
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from autocompress.compress.students.base import Student
-from autocompress.errors import Failure
 from autocompress.measure import arena
 from autocompress.measure.estimators._layer import Layer
 from autocompress.measure.estimators.base import Board, Estimator
-from autocompress.measure.estimators.convolutions import Convolutions, Point
-from autocompress.measure.estimators.layer_table import missing, read as table_of, resembling
+from autocompress.measure.estimators.convolutions import Point, _fit
+from autocompress.measure.estimators.greedy_arena import WEIGHTED
+from autocompress.measure.estimators.layer_table import read as table_of
+from autocompress.measure.estimators.layer_table import resembling
 from autocompress.measure.export import to_onnx
-from autocompress.measure.graph import Graph, read
+from autocompress.measure.graph import Graph, Kind, Operation, Tensor, read
 from autocompress.plugin import make
 
 DATA = Path(__file__).parent / "data"
@@ -55,14 +58,14 @@ class _Conv(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.conv(F.pad(x, (0, 1, 0, 1)) if self.conv.stride[0] == 2 else x))
 
 
 def autoencoder() -> nn.Module:
     """Anomaly detection: ten matrices."""
     widths = (640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640)
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = pairwise(widths)
     layers = [part for a, b in pairs for part in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(nn.Flatten(), *layers[:-1])
 
@@ -278,8 +281,6 @@ def by_macs(round_to: int) -> Learner:
 
 
 def by_convolutions(seen: Sequence[Timed]) -> Callable[[Timed], float]:
-    from autocompress.measure.estimators.convolutions import _fit
-
     return lambda net: _fit(tuple(Point(n.layers, n.seconds) for n in seen))(net.layers)
 
 
@@ -326,9 +327,75 @@ PUBLISHED = {  # KiB: most alive, greedy plan, smallest arena of TensorFlow Lite
 }
 
 
-def tflm(graph: Graph, more: int = 0) -> float:
-    settings = {"per_op": "275 B", "per_channel": "8 B", "fixed": f"{275 * more} B", **NOTHING_SAID}
-    return make(Estimator, {"use": "greedy_arena", **settings}).estimate(graph, Board(), {})
+class Arena(NamedTuple):
+    """A .tflite file, and the bytes that two runtimes took for it."""
+
+    file: str
+    graph: Graph
+    micro: float
+    lite: float
+
+
+@cache
+def arenas() -> list[Arena]:
+    def rows(name: str) -> list[dict[str, str]]:
+        with (DATA / name).open(newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    found, steps, tensors = [], rows("arena_operations.csv"), rows("arena_tensors.csv")
+    for row in rows("arenas.csv"):
+        mine = [step for step in steps if step["file"] == row["file"]]
+        sizes = {t["tensor"]: Tensor((int(t["bytes"]),), 8) for t in tensors if t["file"] == row["file"]}
+        operations = tuple(
+            Operation(
+                cast(Kind, step["kind"]),
+                f"{place}",
+                tuple(step["reads"].split()),
+                tuple(step["writes"].split()),
+                shape_out=(1, int(step["channels"])),
+            )
+            for place, step in enumerate(mine)
+        )
+        written = {name for operation in operations for name in operation.writes}
+        graph = Graph(
+            operations,
+            MappingProxyType(sizes),
+            tuple(name for name in sizes if name not in written),
+            operations[-1].writes,
+        )
+        found.append(Arena(row["file"], graph, float(row["tflite_micro"]), float(row["tflite"])))
+    return found
+
+
+KEPT = ("per_op", "per_weighted", "per_channel", "fixed")
+
+
+def kept_by(graph: Graph) -> list[float]:
+    """How many of each that a runtime keeps something for."""
+    weighted = sum(operation.kind in WEIGHTED for operation in graph.operations)
+    return [len(graph.operations), weighted, arena.channels(graph), 1]
+
+
+def kept_bytes(some: Sequence[Arena]) -> dict[str, str]:
+    """Fitted to what these files take beside their plans."""
+    real = np.array([each.micro for each in some])
+    beside = real - [arena.height(arena.buffers(each.graph)) for each in some]
+    design = np.array([kept_by(each.graph) for each in some])
+    fitted_, *_ = np.linalg.lstsq(design / real[:, None], beside / real, rcond=None)
+    return {name: f"{value} B" for name, value in zip(KEPT, fitted_, strict=True)}
+
+
+ROUND = {"per_op": "176 B", "per_weighted": "66 B", "per_channel": "8 B", "fixed": "850 B"}
+OLDER = {"per_op": "275 B", "per_channel": "8 B"}
+LITE = {"planner": "tflite", "input_kept": True, "in_place": ["add"]}
+
+
+def bytes_of(graph: Graph, settings: Mapping[str, object]) -> float:
+    return make(Estimator, {"use": "greedy_arena", **settings, **NOTHING_SAID}).estimate(graph, Board(), {})
+
+
+def family(each: Arena) -> str:
+    return each.file.split()[0].partition("_96")[0].rstrip("0123456789")
 
 
 # ---- tables
@@ -362,8 +429,9 @@ def microcontrollers() -> None:
     }
     for name, found in cases.items():
         print(row(name, *summary(e for *_, e in found), len(found)))
-    print("\nThe third row by engine: median of each task, then all three.\n")
-    print(head("engine", "chips", "systems", "cycles of pointwise, linear, an operation; channels", *(t.upper() for t in TASKS), "median", "mean", "p90", "worst"))
+    print("\nThe third row by engine: median of each task, then all three. The shape as it is fitted to all of them.\n")
+    shape = "cycles of pointwise, linear, an operation; channels in"
+    print(head("engine", "chips", "systems", shape, "VWW", "KWS", "AD", "median", "mean", "p90", "worst"))
     found = cases[BEST]
     for engine in sorted({s.engine for s, *_ in found}):
         mine = [(s, t, e) for s, t, e in found if s.engine == engine]
@@ -384,18 +452,46 @@ def memory() -> None:
     for task, (alive, plan, real, more) in PUBLISHED.items():
         graph = references()[task]
         found = arena.buffers(graph)
-        told_ = tflm(graph, more) / 1024
+        told = bytes_of(graph, {**ROUND, "fixed": f"{850 + 176 * more} B"}) / 1024
         ours = (f"{arena.most_alive(found) / 1024:.1f}", f"{arena.height(found) / 1024:.1f}")
-        print(row(task, *ours, f"{alive} / {plan}", f"{told_:.1f}", real, f"{100 * (told_ / real - 1):+.1f} %"))
-    file = DATA / "arenas.csv"
-    if file.exists():
-        print("\n## Memory: arenas of .tflite files of our students, measured on the host\n")
-        print(head("what", "files", "median", "mean", "p90", "worst"))
-        with file.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        for what in dict.fromkeys(r["what"] for r in rows):
-            off = [float(r["estimated"]) / float(r["measured"]) - 1 for r in rows if r["what"] == what]
-            print(row(what, len(off), *summary(off)))
+        print(row(task, *ours, f"{alive} / {plan}", f"{told:.1f}", real, f"{100 * (told / real - 1):+.1f} %"))
+    every = arenas()
+    held = {each.file: kept_bytes([e for e in every if family(e) != family(each)]) for each in every}
+    print(f"\n## Memory: {len(every)} .tflite files of our students, float and int8, run on the host\n")
+    print(
+        "Fitted to all: " + ", ".join(f"{name} {float(v[:-2]):.0f} B" for name, v in kept_bytes(every).items()) + "\n"
+    )
+    print(head("runtime", "estimator", "median", "mean", "p90", "worst"))
+    cases: dict[tuple[str, str], list[float]] = {
+        ("TensorFlow Lite Micro", "most alive"): [
+            arena.most_alive(arena.buffers(e.graph)) / e.micro - 1 for e in every
+        ],
+        ("TensorFlow Lite Micro", "275 B an operation"): [bytes_of(e.graph, OLDER) / e.micro - 1 for e in every],
+        ("TensorFlow Lite Micro", "fitted, the family held out"): [
+            bytes_of(e.graph, held[e.file]) / e.micro - 1 for e in every
+        ],
+        ("TensorFlow Lite", "planner tflite"): [bytes_of(e.graph, LITE) / e.lite - 1 for e in every],
+    }
+    for names, off in cases.items():
+        print(row(*names, *summary(off)))
+
+
+def simplest() -> None:
+    """MACs alone on the 90 nets of an earlier machine."""
+    with (DATA / "ort_epyc_models.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    print(f"\n## Latency of ONNX Runtime by MACs alone, {len(rows)} random nets of another machine\n")
+    print(head("what", *(f"{k} nets: mean / p90" for k in (3, 5, 10, 45))))
+    for column in ("fp32_min_ms", "int8_min_ms"):
+        timed = [
+            Timed("", (Layer("linear", sum(int(r[f"{op}_macs"]) for op in OPS), 1, 1, 1),), float(r[column]) / 1e3)
+            for r in rows
+        ]
+        cells = [learned(timed, by_macs(1), many, 100) for many in (3, 5, 10, 45)]
+        print(row(column, *(f"{100 * np.mean(c):.0f} / {100 * np.quantile(c, 0.9):.0f} %" for c in cells)))
+
+
+OPS = ("conv", "pw", "dw", "fc")
 
 
 def processors() -> None:
@@ -409,7 +505,7 @@ def processors() -> None:
     }
     for bits, name in ((32, "float32"), (8, "int8")):
         timed = nets(bits)
-        print(f"\n## Latency of ONNX Runtime on this kind of CPU, {name}, {len(timed)} nets, those asked for held out\n")
+        print(f"\n## Latency of ONNX Runtime, {name}, {len(timed)} nets, those that are asked for held out\n")
         print(head("model", *(f"{k} nets: mean / p90" for k in (4, 8, 12, 20, 40)), "rank"))
         for label, learn in learners.items():
             cells = []
@@ -430,6 +526,7 @@ def ranks(timed: Sequence[Timed], learn: Learner) -> float:
 def main() -> None:
     microcontrollers()
     memory()
+    simplest()
     processors()
 
 

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -64,7 +63,9 @@ def seconds(files: list[Path], processes: int = PROCESSES, runs: int = RUNS) -> 
     ask = json.dumps([str(file) for file in files])
     found = []
     for _ in range(processes):
-        done = subprocess.run([sys.executable, "-c", TIMER % runs], input=ask, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", TIMER % runs], input=ask, capture_output=True, text=True, check=True
+        )
         found.append(json.loads(done.stdout))
     return [median(column) for column in zip(*found, strict=True)]
 
@@ -158,8 +159,8 @@ def main() -> None:
             times = seconds([wide, narrow])
             found = layers(read(wide))
             ints = layers(read(narrow))  # rectifiers went into the grids
-            plain = [each._replace(activation="") for each in found]
-            assert [each._replace(activation="", bits=32) for each in ints] == plain, "quantizing changed what is computed"
+            wide_again = [each._replace(activation="", bits=32) for each in ints]
+            assert wide_again == [each._replace(activation="") for each in found], "quantizing changed what is computed"
             assert all(each.bits == 8 for each in ints), "not all of it runs as integers"
             rows.append([name, family, *(f"{t:.4g}" for t in times)])
             parts += [[name, *each] for each in found]

@@ -1,5 +1,6 @@
 """Graphs for tests, made by hand."""
 
+from itertools import pairwise
 from types import MappingProxyType
 
 from autocompress.measure.graph import Graph, Operation, Tensor
@@ -23,7 +24,7 @@ def chain(*widths: int, side: int = 8, bits: int = 8) -> Graph:
             pads=(1, 1, 1, 1),
             bits=bits,
         )
-        for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False))
+        for i, (before, after) in enumerate(pairwise(widths))
     ]
     return Graph(tuple(operations), MappingProxyType(tensors), ("t0",), (f"t{len(widths) - 1}",))
 
@@ -56,7 +57,9 @@ class Builder:
     def _add(self, kind, reads, shape, **more) -> str:
         name = f"t{len(self.tensors)}"
         self.tensors[name] = Tensor(shape, 8)
-        self.operations.append(Operation(kind, name, reads, (name,), self.tensors[reads[0]].shape, shape, **more, bits=8))
+        self.operations.append(
+            Operation(kind, name, reads, (name,), self.tensors[reads[0]].shape, shape, **more, bits=8)
+        )
         return name
 
 

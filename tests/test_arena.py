@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import MappingProxyType
+from typing import get_args
 
 import pytest
 from graphs import chain, resnet8, visual_wake_words
@@ -9,22 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autocompress.measure import arena
-from autocompress.measure.arena import Buffer, buffers, height, most_alive, place
+from autocompress.measure.arena import Buffer, Planner, buffers, height, most_alive, place
+from autocompress.measure.estimators.base import Board, Estimator
 from autocompress.measure.graph import Graph, Operation, Tensor
+from autocompress.plugin import make
 
 KIB = 1024
 
 
 @st.composite
 def many_buffers(draw):
-    spans = draw(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 12), st.integers(0, 5)), min_size=1, max_size=14))
+    spans = draw(
+        st.lists(st.tuples(st.integers(1, 60), st.integers(0, 12), st.integers(0, 5)), min_size=1, max_size=14)
+    )
     return [Buffer(f"b{i}", 16 * size, first, first + more) for i, (size, first, more) in enumerate(spans)]
 
 
-@given(many_buffers(), st.randoms())
+@given(many_buffers(), st.randoms(), st.sampled_from(get_args(Planner)))
 @settings(max_examples=200, deadline=None)
-def test_a_plan_holds(found, random):
-    places = place(found)
+def test_a_plan_holds(found, random, planner):
+    places = place(found, planner)
     for i, one in enumerate(found):
         assert places[one.name] % 16 == 0
         for other in found[i + 1 :]:
@@ -32,9 +37,9 @@ def test_a_plan_holds(found, random):
                 places[one.name] + one.size <= places[other.name] or places[other.name] + other.size <= places[one.name]
             )
             assert apart or not one.meets(other)
-    assert most_alive(found) <= height(found) <= sum(b.size for b in found)
+    assert most_alive(found) <= height(found, planner) <= sum(b.size for b in found)
     random.shuffle(found)
-    assert place(found) == places
+    assert place(found, planner) == places
 
 
 @st.composite
@@ -72,8 +77,10 @@ def test_tensors_live_from_writer_to_last_reader(graph):
 # Micro. Theirs have two operations more than these graphs, a reshape and a softmax.
 
 
-def tflm(graph: Graph, more: int = 2) -> float:
-    return height(buffers(graph)) + 8 * arena.channels(graph) + 275 * (len(graph.operations) + more)
+def tflm(graph: Graph) -> float:
+    settings = {"per_op": "176 B", "per_weighted": "66 B", "per_channel": "8 B", "fixed": f"{850 + 2 * 176} B"}
+    plug = make(Estimator, {"use": "greedy_arena", **settings, "error": {"p90": "2 %"}})
+    return plug.estimate(graph, Board(), {})
 
 
 @pytest.mark.parametrize(

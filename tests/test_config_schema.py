@@ -103,7 +103,7 @@ def mutated(data: Any, rng: random.Random) -> Any:
 def test_the_schema_never_refuses_what_the_reader_accepts(path: Path) -> None:
     rng, data = random.Random(path.stem), read(path)[0].data
     validator, accepted, caught = VALIDATORS[kind_of(data)], 0, 0
-    for _ in range(80):
+    for _ in range(40 if "devices" in path.parts else 80):  # there are many devices
         wrong = mutated(data, rng)
         try:
             check(path, source=json.dumps(wrong))

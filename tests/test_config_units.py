@@ -24,6 +24,9 @@ from autocompress.config.units import EXAMPLES, UNITS, Dimension, below_baseline
         ("12.5 M", "count", 12_500_000.0),
         (15_000_000, "count", 15_000_000.0),
         ("500 /s", "rate", 500.0),
+        ("1.8 V", "voltage", 1.8),
+        ("23.6 mW", "power", 0.0236),
+        ("4.8 TB/s", "bandwidth", 4.8e12),
     ],
 )
 def test_si_numbers(text: str | int, dimension: Dimension, value: float) -> None:

@@ -9,7 +9,6 @@ from matrices import chain
 from autocompress.errors import Failure
 from autocompress.measure import latency as timing
 from autocompress.measure import stopwatch
-from autocompress.measure.energy import energy
 from autocompress.measure.latency import Duel, beats, latency, race
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.measure.throughput import by_batch, throughput
@@ -175,13 +174,6 @@ def test_throughput_by_batch_asks_for_each(files, monkeypatch):
     assert {batch: m.value for batch, m in found.items()} == {1: pytest.approx(100), 8: pytest.approx(400)}
     assert [q["shape"] for q, _ in asked] == [[1, *INPUTS]] * 2 + [[8, *INPUTS]] * 2
     assert "batch 8" in found[8].on
-
-
-def test_energy_is_an_estimate_with_both_errors():
-    m = energy(Measurement(metric="latency_p50", value=0.01, how="measured", spread=0.0004), 0.5, 0.03)
-    assert (m.metric, m.how, m.value) == ("energy", "estimated", pytest.approx(0.005))
-    assert m.spread == pytest.approx(0.005 * 0.05)
-    assert m.note == "0.5 W ± 3% for the latency_p50 (measured)"
 
 
 # --- the stopwatch itself, with clocks that are passed in

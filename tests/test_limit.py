@@ -90,6 +90,24 @@ def test_soft_limits_and_unknown_metrics_refuse_nothing() -> None:
     assert violations({"size": m("size", 200)}, (soft, Limit(metric="macs", side="max", bound=1))) == {}
 
 
+def test_with_a_margin_a_value_must_fit_even_if_it_is_worse_than_told():
+    most = Limit(metric="peak_ram", side="max", bound=100, margin=0.25)
+    assert most.violation(80) == pytest.approx(0)
+    assert most.violation(100) == pytest.approx(math.log(1.25))
+    least = Limit(metric="throughput", side="min", bound=100, margin=0.25)
+    assert least.violation(125) == pytest.approx(0)
+    assert str(most) == "peak_ram ≤ 100 B with 25 % to spare"
+    relative = Limit(metric="accuracy", side="min", below_baseline=0.01, margin=0.1)
+    assert relative.resolved({"accuracy": m("accuracy", 0.9)}).margin == 0.1
+
+
+def test_breaking_a_soft_limit_costs_its_share_times_its_weight():
+    soft = Limit(metric="energy", side="max", bound=2, hard=False, weight=3)
+    assert soft.penalty(1.9) == 0
+    assert soft.penalty(3) == pytest.approx(3 * (3 / 2 - 1))
+    assert soft.model_copy(update={"margin": 1.0}).penalty(2) == pytest.approx(3)
+
+
 def test_costs_are_minimised_and_logarithmic_where_the_metric_is() -> None:
     accuracy = Objective(metric="accuracy", direction="maximize")
     latency = Objective(metric="latency_p50", direction="minimize")

@@ -14,6 +14,7 @@ from autocompress.compress.quantizers.onnx_static import OnnxStatic
 from autocompress.measure.executed import executed
 from autocompress.measure.export import to_onnx
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
+from autocompress.measure.stored import stored
 
 WAYS = ("minmax", "average", "percentile")
 
@@ -148,6 +149,8 @@ def test_each_way_and_number_of_examples_is_another_file(way, source, tmp_path):
 
 def test_everything_runs_as_integers(source, tmp_path):
     OnnxStatic().convert(source, tmp_path / "eight.onnx", iter([images(32)]))
+    onnx.checker.check_model(tmp_path / "eight.onnx", full_check=True)
+    assert list(stored(tmp_path / "eight.onnx")) == list(stored(source))  # in the same order
     found = executed(tmp_path / "eight.onnx")
     assert (found.floating, found.types) == (0, ("u8s8",))
     assert found.kinds["QuantizeLinear"] == found.kinds["DequantizeLinear"] == 1  # at the two ends

@@ -55,7 +55,9 @@ def test_claims_are_computed(old: Measurement, new: Measurement, text: str) -> N
 def test_an_estimate_is_not_compared_with_a_measurement() -> None:
     assert said((m("size", 1, how="estimated"),), (m("size", 2),)) == []
     assert said((m("size", 1, how="estimated"),), (m("size", 2, how="estimated"),)) == ["2.0x smaller"]
-    assert [str(c) for c in against((m("ece", 0.02),), (m("ece", 0.03),), ["ece"])] == ["0.030 → 0.020 ece"]
+    assert [str(c) for c in against((m("fairness", 0.02),), (m("fairness", 0.03),), ["fairness"])] == [
+        "0.030 → 0.020 fairness"
+    ]
 
 
 def test_amounts_tell_from_nothing() -> None:

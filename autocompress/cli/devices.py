@@ -20,7 +20,7 @@ devices = typer.Typer(help="Constraint files: where a model must fit.", no_args_
 
 Name = Annotated[str, typer.Argument(help="A shipped device, or a file.")]
 HEADS = ("", "clock", "RAM", "flash", "runtime", "latency")
-NARROW = 13  # columns of a runtime's name where there is little room
+NARROW = 12  # columns of a runtime's name where there is little room
 MOST = 4  # operations that are named
 GROUPS = {
     "": "any machine",
@@ -46,7 +46,8 @@ def list_devices(json: Json = False) -> None:
         document("devices", {"devices": listed})
         return
     rows = {group: [_row(d) for d in some] for group, some in found.items()}
-    widths = [max(len(row[i]) for row in (HEADS, *sum(rows.values(), []))) for i in range(len(HEADS))]
+    lines = [HEADS, *(row for some in rows.values() for row in some)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     room = shutil.get_terminal_size((120, 24)).columns
     widths[4] = min(widths[4], NARROW) if room < 100 else widths[4]
     left = room - sum(widths) - 2 * len(HEADS)
@@ -154,7 +155,11 @@ def _facts(d: "Device") -> Iterable[tuple[str, str, str]]:
     more = ", mixed" if d.mixed else ""
     weights, activations = (", ".join(map(str, bits)) for bits in (d.bits, d.activation_bits))
     yield "bits", f"weights {weights}; activations {activations}{more}", ""
-    yield "operators", f"{'any' if o.allow is None else ', '.join(o.allow)}{f'; never {chr(44).join(o.deny)}' if o.deny else ''}", ""
+    yield (
+        "operators",
+        f"{'any' if o.allow is None else ', '.join(o.allow)}{f'; never {chr(44).join(o.deny)}' if o.deny else ''}",
+        "",
+    )
     yield "channels", f"{d.channel_policy} multiples of {d.round_to}", ""
     if d.sparsity != "none":
         yield "sparsity", f"{d.sparsity} in {', '.join(d.sparse_operators) or 'all'}", ""
@@ -283,7 +288,10 @@ def _explained(device: "Device", model: Path, found: "Fit") -> None:
         rows.append((mark, f"{v.limit}{'' if v.limit.hard else ' (soft)'}", value, left, how))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     for row in rows:
-        left, right = f"{row[0].ljust(2)}  {row[1].ljust(widths[1])}", f"{row[2].rjust(widths[2])}  {row[3].rjust(widths[3])}"
+        left, right = (
+            f"{row[0].ljust(2)}  {row[1].ljust(widths[1])}",
+            f"{row[2].rjust(widths[2])}  {row[3].rjust(widths[3])}",
+        )
         data(f"{left}  {right}  {row[4]}".rstrip())
     limited = {v.limit.metric for v in found.verdicts}
     others = [f"{m.metric} {show(m.metric, m.value)}" for m in found.known if m.metric not in limited]
@@ -326,12 +334,13 @@ def _document(device: "Device", model: Path, found: "Fit") -> dict[str, Any]:
 
 @devices.command("probe")
 def probe(
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write it here; else to stdout.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write it here; else to stdout.")
+    ] = None,
     name: Annotated[str, typer.Option("--id", help="What the device is called.")] = "my-machine",
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """A device file for this machine from what can be found out: cores, memory, instructions, runtimes, a small network's
-    latency in each."""
+    """A device file for this machine: cores, memory, instructions, runtimes, how fast a small network is in each."""
     from datetime import date
 
     from autocompress.config.load import load_device

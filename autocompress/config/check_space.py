@@ -104,7 +104,11 @@ def _barred(stage: Node, after: list[Node]) -> list[Diagnostic]:
             continue
         if why:
             name = _use(other).value
-            text = f"must come last, but '{name}' can come after it" if last else f"must come after '{name}', and it can come before"
+            text = (
+                f"must come last, but '{name}' can come after it"
+                if last
+                else f"must come after '{name}', and it can come before"
+            )
             return [use.says("bad-order", f"'{use.value}' {text}", why)]
     return []
 

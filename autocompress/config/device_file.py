@@ -19,6 +19,12 @@ Words = Annotated[tuple[str, ...], Field(strict=False)]  # YAML has lists, no tu
 Operator = Annotated[str, AfterValidator(operator)]
 
 
+def _some(bits: tuple[int, ...]) -> tuple[int, ...]:
+    if not bits:
+        raise PydanticCustomError("out-of-range", "{text}", {"text": "wants at least one, got none"})
+    return bits
+
+
 def _any(value: Any) -> Any:
     if value == "any":
         return None
@@ -90,13 +96,13 @@ class Runs(Section):
 
 
 class Weights(Section):
-    bits: Annotated[tuple[Bits, ...], Field(min_length=1, strict=False)] = (8, 32)
+    bits: Annotated[tuple[Bits, ...], Field(strict=False), AfterValidator(_some)] = (8, 32)
     granularity: Literal["per_tensor", "per_channel", "per_group"] = "per_channel"
     symmetric: bool = True
 
 
 class Activations(Section):
-    bits: Annotated[tuple[Bits, ...], Field(min_length=1, strict=False)] = (8, 32)
+    bits: Annotated[tuple[Bits, ...], Field(strict=False), AfterValidator(_some)] = (8, 32)
     granularity: Literal["per_tensor"] = "per_tensor"
     symmetric: bool = False
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 
 from autocompress.config.cores import AWAY
@@ -9,7 +10,7 @@ from autocompress.config.device_file import DeviceFile, Store
 from autocompress.config.diagnostic import Diagnostic
 from autocompress.config.limits import NEEDS_ESTIMATOR, Promise
 from autocompress.config.node import Node
-from autocompress.config.runtimes import own, ours
+from autocompress.config.runtimes import ours, own
 from autocompress.config.units import Dimension, quantity
 from autocompress.values.device import Device, estimated_as
 from autocompress.values.metric import show
@@ -45,6 +46,20 @@ def _stored(node: Node, store: Store, mistakes: list[Diagnostic]) -> None:
         mistakes.append(where.says("out-of-range", "nothing is left: 'reserved' takes all of 'total'"))
     if store.fast is not None and store.fast > store.total:
         mistakes.append(node.find(("fast",)).says("out-of-range", "is part of 'total', and larger"))
+
+
+def secrets(node: Node, mistakes: list[Diagnostic]) -> Node:
+    """The device without what nobody should have written into it."""
+    agent = node.find(("measurement", "agent"))
+    token = agent.get("token")
+    if token is None or agent.path[-1:] != ("agent",):
+        return node
+    hint = "put it into an environment variable and name that: token_env: AUTOCOMPRESS_AGENT_TOKEN"
+    mistakes.append(token.key_says("secret", "a token has no place in a file", hint))
+    measurement = node.fields["measurement"]
+    without = replace(agent, value={k: v for k, v in agent.fields.items() if k != "token"})
+    kept = replace(measurement, value={**measurement.fields, "agent": without})
+    return replace(node, value={**node.fields, "measurement": kept})
 
 
 def _answered(file: DeviceFile, node: Node, mistakes: list[Diagnostic]) -> None:

@@ -99,9 +99,7 @@ class ConfigError(Exception):
 def render(diagnostics: Sequence[Diagnostic], form: Format = "text", *, tty: bool = False) -> str:
     """For people (with the source line on a terminal), for programs, or for GitHub's annotations."""
     if form == "json":
-        found = [
-            {"severity": d.severity, **{k: v for k, v in asdict(d).items() if k != "source"}} for d in diagnostics
-        ]
+        found = [{"severity": d.severity, **{k: v for k, v in asdict(d).items() if k != "source"}} for d in diagnostics]
         return json.dumps({"schema": "autocompress.diagnostics/v1", "diagnostics": found}, ensure_ascii=False, indent=2)
     if form == "github":
         return "\n".join(map(_annotation, diagnostics))

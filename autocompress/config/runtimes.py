@@ -1,5 +1,6 @@
 """Which programs run files on devices, what files they want, and which of ours answers for a foreign one."""
 
+from functools import cache
 from typing import get_args
 
 from pydantic_core import PydanticCustomError
@@ -16,11 +17,18 @@ FORMATS: dict[str, Export] = {
     **dict.fromkeys(("litert", "tflite", "tflite-micro", "ethos-u-vela", "edgetpu", "hale"), "tflite"),
     "executorch": "pte",
 }
-STANDS_IN: dict[Export, str] = {"onnx": "onnxruntime", "onnx-qdq": "onnxruntime", "tflite": "litert", "pte": "executorch"}
+STANDS_IN: dict[Export, str] = {
+    "onnx": "onnxruntime",
+    "onnx-qdq": "onnxruntime",
+    "tflite": "litert",
+    "pte": "executorch",
+}
 SAME = {"tflite": "litert"}  # TensorFlow Lite is called LiteRT now
 
 
+@cache
 def ours() -> list[str]:
+    """Our own, and those of other packages: looking takes milliseconds, and is asked for with each line of a file."""
     return [found.name for found in plugin.listing() if found.kind == "runtimes"]
 
 

@@ -82,7 +82,11 @@ def _device(parts: dict[str, Schema]) -> None:
     told = {"type": "object", "properties": {"use": _or_sourced({"type": "string"})}}
     parts["Measured"]["properties"]["estimators"] = {
         "anyOf": [
-            {"type": "object", "properties": dict.fromkeys(ESTIMATED, _or_sourced(told)), "additionalProperties": False},
+            {
+                "type": "object",
+                "properties": dict.fromkeys(ESTIMATED, _or_sourced(told)),
+                "additionalProperties": False,
+            },
             {"type": "null"},
         ],
         **_description("estimators"),
@@ -114,9 +118,9 @@ def _limits() -> Schema:
             "type": "object",
             "properties": {
                 side: bound,
-                "kind": {"enum": list(KINDS)},
-                "margin": {"type": "string"},
-                "weight": {"type": "number", "minimum": 0},
+                "kind": {"enum": [*KINDS, None]},
+                "margin": {"type": ["string", "null"]},
+                "weight": {"type": ["number", "null"], "minimum": 0},
             },
             "required": [side],
             "additionalProperties": False,
@@ -171,7 +175,12 @@ def _description(name: str) -> Schema:
 SOURCED: Schema = {
     "description": "A value and where it comes from.",
     "type": "object",
-    "properties": {"value": {}, "how": {"enum": list(ORIGINS)}, "error": {"type": "string"}, "source": {"type": "string"}},
+    "properties": {
+        "value": {},
+        "how": {"enum": [*ORIGINS, None]},
+        "error": {"type": ["string", "null"]},
+        "source": {"type": ["string", "null"]},
+    },
     "required": ["value"],
     "additionalProperties": False,
 }

@@ -1,9 +1,11 @@
 """`autocompress.study/v1`: one question. What is searched, for which device, on which data, by whom, for how long."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from autocompress import plugin
 from autocompress.config.check_space import MAIN, plugged, recipe
 from autocompress.config.device_rules import promised
 from autocompress.config.diagnostic import ConfigError, Diagnostic, errors
@@ -67,6 +69,8 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
     _aimed(node, aims, device, mistakes)
     if not teacher:
         mistakes += [_no_baseline(p.node) for p in promises.values() if p.limit and p.limit.below_baseline is not None]
+    if tree and device.device:
+        _quantized(node, tree, device.device.bits, mistakes)
     if file is None or len(errors(mistakes)) > before:
         return None
     return StudySpec(
@@ -115,6 +119,24 @@ def _space(node: Node | None, mistakes: list[Diagnostic], teachers: tuple[str, .
 def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:
     found = _document(node, "device", mistakes)
     return target(found, mistakes) if found else Target(None, {}, ())
+
+
+def _quantized(node: Node, tree: Any, bits: tuple[int, ...], mistakes: list[Diagnostic]) -> None:
+    """A device of integers needs a space that makes some."""
+    if max(bits) >= 16 or any(use in plugin.names(plugin.base_of("quantizers")) for use in _uses(tree)):
+        return
+    text = f"the device runs weights of {' or '.join(map(str, bits))} bits, and nothing in this space quantizes"
+    mistakes.append(node.find(("space",)).key_says("empty-space", text, "add a stage: {use: quantize, scheme: ...}"))
+
+
+def _uses(tree: Any) -> Iterator[str]:
+    """Every plug-in that a space names."""
+    if isinstance(tree, dict):
+        if isinstance(tree.get("use"), str):
+            yield tree["use"]
+        yield from (use for value in tree.values() for use in _uses(value))
+    elif isinstance(tree, list):
+        yield from (use for value in tree for use in _uses(value))
 
 
 def _promises(node: Node, device: Target, mistakes: list[Diagnostic]) -> dict[str, Promise]:

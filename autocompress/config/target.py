@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from autocompress.config.cores import MACHINES
 from autocompress.config.device_file import DeviceFile, Runs, Store
-from autocompress.config.device_rules import alone, promised
+from autocompress.config.device_rules import alone, promised, secrets
 from autocompress.config.diagnostic import Diagnostic, errors
 from autocompress.config.estimators import Estimates, estimates
 from autocompress.config.extends import whole
@@ -35,7 +35,8 @@ def target(node: Node, mistakes: list[Diagnostic]) -> Target:
     sources = Sources(node.get("evidence"), mistakes, {})
     evidence = {k: v for k, v in node.fields.items() if k == "evidence"}
     node = sources.plain(replace(node, value={k: v for k, v in node.fields.items() if k != "evidence"}))
-    node = replace(_listed(node), value={**_listed(node).fields, **evidence})
+    node = _listed(replace(node, value={**node.fields, **evidence}))
+    node = secrets(node, mistakes)
     file = validated(DeviceFile, node, mistakes)
     hardware, measurement = node.get("hardware"), node.get("measurement")
     clock = bool(hardware and hardware.get("clock"))
@@ -141,4 +142,3 @@ def _runtime(runs: Runs) -> Runtime:
 
 def _ordered(bits: Iterable[int]) -> tuple[int, ...]:
     return tuple(sorted(set(bits)))
-

@@ -14,6 +14,7 @@ from autocompress.measure.graph import CONVOLUTIONS, Graph, Kind, Operation, Ten
 
 ALIGNED = 16  # bytes
 Scratch = Literal["none", "cmsis-dsp", "cmsis-mve"]
+Planner = Literal["tflite-micro", "tflite"]
 
 
 class Buffer(NamedTuple):
@@ -74,13 +75,24 @@ def _share(
 def most_alive(found: Iterable[Buffer]) -> int:
     """Bytes that live at one step, at most: no plan can do with less."""
     found = list(found)
-    return max((sum(b.size for b in found if b.first <= step <= b.last) for step in {b.first for b in found}), default=0)
+    steps = {buffer.first for buffer in found}
+    return max((sum(b.size for b in found if b.first <= step <= b.last) for step in steps), default=0)
 
 
-def place(found: Iterable[Buffer]) -> dict[str, int]:
-    """Where each buffer begins. Among those of one size, the one that is written later comes first."""
+def place(found: Iterable[Buffer], planner: Planner = "tflite-micro") -> dict[str, int]:
+    """Where each buffer begins. Planners differ in the order of what has one size: the smaller runtime begins with what
+    is written last, its elder with what is written first, and puts what lives all the time before everything."""
+    found = list(found)
+    end = max((buffer.last for buffer in found), default=0)
+
+    def rank(buffer: Buffer) -> tuple[bool, int, int, str]:
+        if planner == "tflite-micro":
+            return False, -buffer.size, -buffer.first, buffer.name
+        always = (buffer.first, buffer.last) == (0, end)
+        return not always, -buffer.size, buffer.first, buffer.name
+
     placed: list[tuple[int, Buffer]] = []
-    for buffer in sorted(found, key=lambda b: (-b.size, -b.first, b.name)):
+    for buffer in sorted(found, key=rank):
         start = 0
         for begins, other in sorted((begins, other) for begins, other in placed if other.meets(buffer)):
             if begins - start >= buffer.size:
@@ -90,10 +102,10 @@ def place(found: Iterable[Buffer]) -> dict[str, int]:
     return {buffer.name: start for start, buffer in placed}
 
 
-def height(found: Iterable[Buffer]) -> int:
+def height(found: Iterable[Buffer], planner: Planner = "tflite-micro") -> int:
     """Bytes of the plan from its lowest address to its highest."""
     found = list(found)
-    places = place(found)
+    places = place(found, planner)
     return max((places[b.name] + b.size for b in found), default=0)
 
 

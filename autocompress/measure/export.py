@@ -13,7 +13,6 @@ from torch import nn
 
 from autocompress.errors import Failure
 from autocompress.measure.rewrite import rewrite
-from autocompress.measure.slim import slim as slim  # study/compression.py asks for it here
 from autocompress.measure.slim import slimmed
 
 OPSET = 20  # ONNX Runtime takes it since 1.17

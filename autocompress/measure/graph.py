@@ -70,12 +70,8 @@ class Operation:
     @property
     def channels(self) -> tuple[int, int]:
         """Coming in and going out."""
-        before, after = (shape[1] if len(shape) == 4 else shape[-1] if shape else 1 for shape in self._shapes)
+        before, after = (s[1] if len(s) == 4 else s[-1] if s else 1 for s in (self.shape_in, self.shape_out))
         return before, after
-
-    @property
-    def _shapes(self) -> tuple[Shape, Shape]:
-        return self.shape_in, self.shape_out
 
 
 @dataclass(frozen=True)
@@ -109,8 +105,10 @@ class Graph:
 
 
 def _stored(operation: Operation, bits: int) -> int:
-    """Filters in few bits; one bias per channel stays at 32."""
-    biases = min(operation.channels[1], operation.weights)
+    """Filters in few bits; biases stay at 32."""
+    (before, after), (high, wide) = operation.channels, operation.kernel
+    filters = before // operation.groups * after * high * wide
+    biases = max(operation.weights - filters, 0)
     return -(-(operation.weights - biases) * bits // 8) + 4 * biases
 
 

@@ -35,12 +35,13 @@ KINDS: dict[str, Kind] = {
     "Transpose": "transpose",
     "Gemm": "linear",
 }
+OWNERS = ("Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "Add", "Mul", "Concat")
 VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout")  # the same numbers under another shape
 TAKES_ACTIVATION: tuple[Kind, ...] = (
     *("conv2d", "pointwise", "depthwise_conv2d", "linear", "matmul"),
     *("add", "mul", "batch_norm", "avg_pool2d", "max_pool2d"),
 )
-NARROW = {
+NARROW: dict[int, int] = {
     TensorProto.INT4: 4,
     TensorProto.UINT4: 4,
     **dict.fromkeys((TensorProto.INT8, TensorProto.UINT8), 8),
@@ -59,7 +60,8 @@ def graph(path: Path) -> Graph:
     except Failure:
         raise
     except Exception as error:  # of a file that strangers wrote, anything
-        raise Failure("measure", f"cannot read the operations of {path.name}: {type(error).__name__}: {error}") from error
+        text = f"cannot read the operations of {path.name}: {type(error).__name__}: {error}"
+        raise Failure("measure", text) from error
 
 
 def _sort(model: ModelProto) -> None:
@@ -118,13 +120,11 @@ class _Reader:
             self._constant(node, given)
         elif node.op_type in VIEWS or node.op_type == "DequantizeLinear":
             self._same(data[0], node.output[0])
-        elif node.op_type == "QuantizeLinear" and set(self.by[data[0]]) == {"QuantizeLinear"} and not self._out(data[0]):
+        elif node.op_type == "QuantizeLinear" and self._only_quantized(data[0]):
             self._same(data[0], node.output[0])
             held = self.root[data[0]]
             self.tensors[held] = self.tensors[held]._replace(bits=_bits(self.types.get(node.output[0], 0), 8))
-        elif node.op_type in ("Relu", "Clip") and self._on_the_way(data[0], node):
-            self._same(data[0], node.output[0])
-        elif node.op_type == "Add" and len(data) == 1 and self._as_bias(data[0], given):
+        elif self._on_the_way(node, data, given):
             self._same(data[0], node.output[0])
         else:
             self._operation(node, data, [name for name in given if name not in self.root])
@@ -145,8 +145,9 @@ class _Reader:
         self.root[after] = self.root[before]
         self.alone[after] = self.alone[before] and self.readers[before] == 1
 
-    def _out(self, name: str) -> bool:
-        return name in self.outputs
+    def _only_quantized(self, name: str) -> bool:
+        """Nobody wants it as it is, so it is never held so."""
+        return set(self.by[name]) == {"QuantizeLinear"} and name not in self.outputs
 
     def _free(self, name: str) -> int | None:
         """The place of the operation that made it, if nobody but the next one ever reads it."""
@@ -154,9 +155,15 @@ class _Reader:
             return None
         return self.maker[self.root[name]]
 
-    def _on_the_way(self, name: str, node: NodeProto) -> bool:
+    def _on_the_way(self, node: NodeProto, data: list[str], given: list[str]) -> bool:
+        """Whether the operation before does it, too."""
+        if node.op_type in ("Relu", "Clip"):
+            return self._as_activation(data[0], node.op_type)
+        return node.op_type == "Add" and len(data) == 1 and self._as_bias(data[0], given)
+
+    def _as_activation(self, name: str, op: str) -> bool:
         narrow = self.types.get(name) in (TensorProto.INT8, TensorProto.UINT8)
-        if narrow and node.op_type == "Clip":
+        if narrow and op == "Clip":
             return True  # fewer bits within eight, between quantizing and dequantizing
         place = self._free(name)
         if place is None:
@@ -164,7 +171,7 @@ class _Reader:
         made = self.operations[place]
         if made.kind not in TAKES_ACTIVATION or made.activation:
             return False
-        self.operations[place] = replace(made, activation="relu" if node.op_type == "Relu" else "relu6")
+        self.operations[place] = replace(made, activation="relu" if op == "Relu" else "relu6")
         return True
 
     def _as_bias(self, name: str, given: list[str]) -> bool:
@@ -179,9 +186,7 @@ class _Reader:
         if size != made.channels[1]:
             return False
         extra = -(-size * bits // 8)
-        self.operations[place] = replace(
-            made, weights=made.weights + size, weight_bytes=made.weight_bytes + extra
-        )
+        self.operations[place] = replace(made, weights=made.weights + size, weight_bytes=made.weight_bytes + extra)
         return True
 
     def _operation(self, node: NodeProto, data: list[str], constants: list[str]) -> None:
@@ -208,9 +213,7 @@ class _Reader:
 
     def _counts(self, node: NodeProto, name: str) -> bool:
         """Weights and biases, and no scale, zero point, axis or bound."""
-        if node.op_type in ("Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "Add", "Mul", "Concat"):
-            return name in self.stored
-        return False
+        return node.op_type in OWNERS and name in self.stored
 
     def _with_bits(self, operation: Operation) -> Operation:
         widest = max((self.tensors[name].bits for name in (*operation.reads, *operation.writes)), default=32)

@@ -30,7 +30,10 @@ KINDS: dict[str, Kind] = {
     "RESHAPE": "reshape",
     "TRANSPOSE": "transpose",
 }
-BITS = {"FLOAT32": 32, "INT32": 32, "FLOAT16": 16, "INT16": 16, "INT8": 8, "UINT8": 8, "INT4": 4, "INT64": 64, "BOOL": 8}
+BITS = {
+    **{"FLOAT32": 32, "INT32": 32, "INT64": 64, "FLOAT16": 16, "INT16": 16},
+    **{"INT8": 8, "UINT8": 8, "BOOL": 8, "INT4": 4},
+}
 ACTIVATIONS = {"RELU": "relu", "RELU6": "relu6"}
 
 
@@ -43,7 +46,8 @@ def graph(path: Path) -> Graph:
         model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
         return _graph(model, schema)
     except Exception as error:  # of a file that strangers wrote, anything
-        raise Failure("measure", f"cannot read the operations of {path.name}: {type(error).__name__}: {error}") from error
+        text = f"cannot read the operations of {path.name}: {type(error).__name__}: {error}"
+        raise Failure("measure", text) from error
 
 
 def _graph(model: Any, schema: Any) -> Graph:
@@ -71,7 +75,7 @@ def _graph(model: Any, schema: Any) -> Graph:
             shape_in=tensors[names[reads[0]]].shape if reads else (),
             shape_out=tensors[names[int(found.outputs[0])]].shape,
             bits=max(tensors[names[int(i)]].bits for i in (*reads, *found.outputs)),
-            activation=ACTIVATIONS.get(activations.get(getattr(found.builtinOptions, "fusedActivationFunction", 0)), ""),
+            activation=ACTIVATIONS.get(activations[getattr(found.builtinOptions, "fusedActivationFunction", 0)], ""),
         )
         operations.append(_detailed(operation, found, owned, types))
     used = {name for operation in operations for name in (*operation.reads, *operation.writes)}

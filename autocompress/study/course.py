@@ -96,7 +96,7 @@ class Course:
 
     def _accuracy(self, net: nn.Module, due: int) -> float:
         """After `due` epochs; what has gone further since, because it was cached or resumed: as it was judged then."""
-        kept, name = Shelf(self._cache.folder / "rungs"), "{}-{}".format(*self._place(due))
+        kept, name = Shelf(self._cache.folder / "rungs"), f"{self._during(due)}-{due}"
         with kept.claim(name):
             found = kept.get(name)
             if found is None:
@@ -105,14 +105,14 @@ class Course:
                     kept.put(name, found)
         return float(found["accuracy"])
 
-    def _place(self, due: int) -> tuple[str, int]:
-        """The stage in which so many epochs are over, and how many of its own."""
-        before = 0
+    def _during(self, due: int) -> str:
+        """The key of the stage in which so many epochs are over."""
+        done = 0
         for i, stage in enumerate(self._stages, 1):
-            if due <= before + stage.cost(self._lab):
-                return self._key(i), due - before
-            before += stage.cost(self._lab)
-        return self._key(0), 0  # there are no stages
+            done += stage.cost(self._lab)
+            if due <= done:
+                return self._key(i)
+        return self._key(0)  # there are no stages
 
 
 def shaped(model: Model, stages: list[Stage], lab: Lab) -> Model:

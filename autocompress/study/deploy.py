@@ -11,8 +11,8 @@ from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.data.base import Dataset, Split
 from autocompress.errors import Failure
-from autocompress.measure.export import slim
 from autocompress.measure.runtimes.base import Runtime
+from autocompress.measure.slim import slim
 from autocompress.plugin import make
 
 BATCH = 32  # of calibration

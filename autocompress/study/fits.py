@@ -66,7 +66,7 @@ def fit(device: Device, file: Path) -> Fit:
 
 def _known(device: Device, file: Path, graph: Graph) -> tuple[dict[str, Measurement], dict[str, str]]:
     """What can be said of the file, and for what cannot, why."""
-    runtime, on = device.runtime, file.name
+    on = file.name
     stored = float(file.stat().st_size)
     counted = {
         "size": Measurement(metric="size", value=stored, how="measured", on=on),

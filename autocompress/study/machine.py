@@ -121,7 +121,7 @@ hardware:
   core: {{value: {known.core}, how: measured, source: probe}}{isa}
   cores: {{value: {known.cores}, how: measured, source: probe}}{hz}
 {ram}
-runtime:                           # of each model, the one in which it is fastest; delete those you will not ship{runtimes}
+runtime:                           # of each model, the one in which it is fastest{runtimes}
 
 precision: {{weights: {{bits: [8, 32]}}}}
 operators: {{channels: {{round_to: {16 if set(WIDE) & set(known.isa) else 8}}}}}

@@ -13,7 +13,6 @@ from autocompress.measure.graph import Graph
 from autocompress.plugin import find, make, names
 from autocompress.values.device import Device
 
-
 SMALL, LARGE = chain(3, 8, 8), chain(3, 16, 16, 32)
 ERROR = {"p50": "10 %", "p90": "25 %"}
 
@@ -75,7 +74,7 @@ def test_says_what_it_needs(name, tmp_path):
     for board, told in ((Board(None), known(SMALL)), (BOARD, {})):
         lacks = plug.needs_clock if board.clock_hz is None else bool(plug.needs)
         if lacks:
-            with pytest.raises(Failure, match="clock|latency"):
+            with pytest.raises(Failure, match=r"clock|latency"):
                 plug.estimate(SMALL, board, told)
         else:
             assert plug.estimate(SMALL, board, told) > 0

@@ -13,7 +13,8 @@ from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.quantizers.onnx_static import OnnxStatic
 from autocompress.compress.train import fit
 from autocompress.measure.accuracy import answers
-from autocompress.measure.export import slim, to_onnx
+from autocompress.measure.export import to_onnx
+from autocompress.measure.slim import slim
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
 
 every = pytest.mark.parametrize("quantizer", settings(Quantizer))

@@ -9,7 +9,6 @@ from autocompress.compress.stages.base import Stage
 from autocompress.measure.counted import macs
 
 
-
 def trees() -> list:
     """Of stages on the exported file, without what only networks can do."""
     cases = settings(Stage, **SHORTER)

@@ -79,6 +79,7 @@ def trim(
     whole: Model | None = None,
 ) -> Model:
     """As `cut`, and there may be nothing to do. The target is a share of the `whole` model, or of this one."""
+    model.refuse_on_grids("prune")
     anatomy = SHARED.anatomy(model)
     smaller = model.copy()
     parameters = dict(smaller.net.named_parameters())

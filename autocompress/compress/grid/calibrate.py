@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from autocompress.compress.grid.grids import Grid, Layer, gridded
 from autocompress.compress.lab import Lab
@@ -11,12 +11,13 @@ from autocompress.compress.lab import Lab
 BATCH = 32
 
 
-def calibrate(net: fx.GraphModule, lab: Lab, examples: int) -> None:
+def calibrate(net: nn.Module, lab: Lab, examples: int) -> None:
     """On the first training examples, as training shows them, through weights that are on their grids already."""
     with torch.no_grad():
         for layer in gridded(net).values():
             layer.grid.suit(layer.weight)
         net.to(lab.device)
+        assert isinstance(net, fx.GraphModule)
         watch = Watch(net)
         for place, batch in enumerate(lab.batches(BATCH, epoch=0)):
             if place * BATCH >= examples:

@@ -1,21 +1,23 @@
 """From grids that can be learned to fixed ones, written in operations that the converters of all runtimes know."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.ao.quantization.fx._decomposed  # noqa: F401 - brings torch.ops.quantized_decomposed
+import torch.ao.quantization.fx._decomposed  # brings torch.ops.quantized_decomposed
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from autocompress.compress.grid.grids import EIGHT, Grid, Layer, biases, gridded
-from autocompress.compress.grid.place import idles, keeps
+from autocompress.compress.grid.place import idles, keeps, named
 from autocompress.compress.grid.trace import module_of
-from autocompress.errors import Failure
 from autocompress.values.dialect import Dialect
 
 OPS = torch.ops.quantized_decomposed
 QUANTIZE, DEQUANTIZE = OPS.quantize_per_tensor.default, OPS.dequantize_per_tensor.default
 BYTE = 256
+JOINING = ("cat", "concat")  # where activations are signed, runtimes join only what is on one grid
 
 
 def frozen(net: nn.Module, dialect: Dialect) -> fx.GraphModule:
@@ -23,21 +25,27 @@ def frozen(net: nn.Module, dialect: Dialect) -> fx.GraphModule:
     assert isinstance(net, fx.GraphModule)
     net = copy.deepcopy(net).cpu().eval().requires_grad_(False)
     for node in net.graph.nodes:
-        if isinstance(layer := module_of(node), Layer) and len(node.args) > 1 and layer.bias is not None:
-            layer.bias.copy_(biases(layer, net.get_submodule(node.args[1].target)))
+        if isinstance(layer := module_of(node), Layer) and len(node.args) > 1:
+            read = net.get_submodule(str(node.all_input_nodes[1].target))
+            assert isinstance(read, Grid)
+            layer.register_parameter("bias", _constant(biases(layer, read)))
             node.args = node.args[:1]
     for layer in gridded(net).values():
         weight, fixed = layer.grid.rounded(layer.weight), FixedWeights(layer.grid.step, folded=dialect.folded)
-        layer.weight = nn.Parameter(fixed.quantized(weight) if dialect.folded else weight, requires_grad=False)
-        layer.grid = fixed
+        layer.register_parameter("weight", _constant(fixed.quantized(weight) if dialect.folded else weight))
+        layer.add_module("grid", fixed)
     for node in list(net.graph.nodes):
         grid = module_of(node)
-        if idles(node):
+        if isinstance(grid, Grid):
+            numbers, step = _numbers(grid, dialect), node.args[0]
+            if dialect.signed and named(step) in JOINING:
+                for part in step.all_input_nodes:
+                    step.replace_input_with(part, _rounded(part, numbers))
+            node.replace_all_uses_with(_rounded(step, numbers))
+        elif idles(node):
             node.replace_all_uses_with(node.all_input_nodes[0])
-        elif isinstance(grid, Grid):
-            _quantize(node, node.args[0], _numbers(grid, dialect))
         elif keeps(node) and node.meta["dims"] and (numbers := _numbers_before(node)):
-            _quantize(node, node, numbers)
+            node.replace_all_uses_with(_rounded(node, numbers), delete_user_cb=lambda user: user.target is not QUANTIZE)
     if dialect.one_reader:
         _one_reader_each(net.graph)
     net.graph.eliminate_dead_code()
@@ -69,6 +77,10 @@ class FixedWeights(nn.Module):
         return whole
 
 
+def _constant(x: Tensor | None) -> nn.Parameter | None:
+    return None if x is None else nn.Parameter(x, requires_grad=False)
+
+
 def _numbers(grid: Grid, dialect: Dialect) -> tuple[Any, ...]:
     """Step, place of 0, least, most and type of the whole numbers of a grid."""
     least = -BYTE // 2 if dialect.signed else 0
@@ -84,19 +96,22 @@ def _numbers_before(node: fx.Node) -> tuple[Any, ...]:
     return before.args[1:] if before.target is DEQUANTIZE else ()
 
 
-def _quantize(node: fx.Node, source: fx.Node, numbers: tuple[Any, ...]) -> None:
-    """Round `source`; whoever reads `node` reads that."""
-    graph, (_, _, least, most, kind) = node.graph, numbers
-    with graph.inserting_after(node):
-        whole = last = graph.call_function(QUANTIZE, (source, *numbers))
-    if most - least < BYTE - 1:
-        if kind is not torch.uint8:
-            raise Failure("unsupported", "fewer than 8 bits of activations are for runtimes that count them from 0")
-        with graph.inserting_after(whole):  # a file says only how many bytes there are
-            last = graph.call_function(torch.clamp, (whole, least, most))
-    with graph.inserting_after(last):
-        read = graph.call_function(DEQUANTIZE, (last, *numbers))
-    node.replace_all_uses_with(read, delete_user_cb=lambda user: user is not whole)
+def _rounded(step: fx.Node, numbers: tuple[Any, ...]) -> fx.Node:
+    """What a step gives, as it is on a grid. A file does not say how much of a byte is used, so it is clipped too."""
+    unit, zero, least, most, kind = numbers
+    few, byte = most - least < BYTE - 1, (unit, zero, least, least + BYTE - 1, kind)
+    if few and kind is torch.int8:  # a clip of its own, from byte to byte: with others it would not be fused
+        whole = _then(_then(step, QUANTIZE, *byte), DEQUANTIZE, *byte)
+        step = _then(whole, F.hardtanh, (least - zero) * unit, (most - zero) * unit)
+    whole = _then(step, QUANTIZE, *numbers)
+    if few and kind is torch.uint8:
+        whole = _then(whole, torch.clamp, least, most)
+    return _then(whole, DEQUANTIZE, *numbers)
+
+
+def _then(step: fx.Node, function: Callable[..., Any], *settings: Any) -> fx.Node:
+    with step.graph.inserting_after(step):
+        return step.graph.call_function(function, (step, *settings))
 
 
 def _one_reader_each(graph: fx.Graph) -> None:

@@ -51,7 +51,7 @@ class Grid(nn.Module):
         shape = (-1, *[1] * (x.ndim - 1)) if self.unit.ndim else ()
         pull = SLOWER / (math.sqrt(x[0].numel() * self.span) * self.unit)
         times, step = self.times.view(shape), self.step.detach().view(shape)
-        found: Tensor = _Round.apply(x.float(), times, step, self.low, self.span, pull.view(shape))  # type: ignore[no-untyped-call]
+        found: Tensor = _Round.apply(x.float(), times, step, self.low, self.span, pull.view(shape))
         return found
 
     def reach(self, least: float, most: float) -> None:
@@ -80,7 +80,8 @@ class GridConv2d(nn.Conv2d):
     grid: Grid
 
     def forward(self, x: Tensor, read: Grid | None = None) -> Tensor:
-        return self._conv_forward(x, self.grid.rounded(self.weight), biases(self, read))
+        found: Tensor = self._conv_forward(x, self.grid.rounded(self.weight), biases(self, read))
+        return found
 
 
 class GridLinear(nn.Linear):
@@ -97,7 +98,7 @@ GRIDDED: dict[type[nn.Module], type[nn.Module]] = {nn.Conv2d: GridConv2d, nn.Lin
 
 
 def put_on_grid(layer: nn.Module, bits: int) -> None:
-    """From now on the layer rounds its weights. It stays what it is, with all its settings, so only its class changes."""
+    """From now on the layer rounds its weights. All its settings stay, so only its class changes."""
     layer.__class__ = GRIDDED[type(layer)]
     assert isinstance(layer, Layer)
     layer.grid = Grid.of_weights(bits, len(layer.weight))

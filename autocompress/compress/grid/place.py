@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import torch.nn.functional as F
-from torch import fx, nn
+from torch import fx
 
-from autocompress.compress.grid.grids import GRIDDED, Grid, put_on_grid
+from autocompress.compress.grid.grids import GRIDDED, Grid, Layer, put_on_grid
 from autocompress.compress.grid.trace import module_of, traced
 from autocompress.compress.model import PARTS, Model
 from autocompress.compress.students.base import Parts
+from autocompress.errors import Failure
 
 IDLE = {"Identity", "Dropout", "Dropout2d", "dropout", "stochastic_depth", "StochasticDepth", "contiguous"}  # in use
 MOVING = {"flatten", "reshape", "view", "permute", "transpose", "squeeze", "unsqueeze", "expand", "roll", "pad"}
@@ -45,6 +46,8 @@ def place(model: Model, bits: Bits) -> fx.GraphModule:
     parts = model.parts
     net, gives = traced(model.net, model.example())
     layers = [node for node in net.graph.nodes if type(module_of(node)) in GRIDDED]
+    if not layers:
+        raise Failure("unsupported", "there is no convolution and no matrix in this network to be put on a grid")
     names = [str(node.target) for node in layers]
     for name, many in bits.of(names).items():
         put_on_grid(net.get_submodule(name), many)
@@ -54,16 +57,24 @@ def place(model: Model, bits: Bits) -> fx.GraphModule:
         if names.count(str(node.target)) == 1 and (read := on.get(_origin(node.all_input_nodes[0]))):
             with net.graph.inserting_before(node):
                 node.args = (*node.args, net.graph.get_attr(read))
+    net.delete_all_unused_submodules()
     net.graph.lint()
     net.recompile()
     return net.eval()
 
 
+def left(net: fx.GraphModule) -> dict[str, str]:
+    """Of a network with grids, the modules whose weights are on none, and what they are."""
+    called = {str(node.target): module_of(node) for node in net.graph.find_nodes(op="call_module")}
+    others = {name: module for name, module in called.items() if module and not isinstance(module, Layer | Grid)}
+    return {name: type(module).__name__ for name, module in others.items() if any(True for _ in module.parameters())}
+
+
 def _activations(net: fx.GraphModule, bits: Bits, last: fx.Node) -> dict[fx.Node, str]:
-    """Grids after all steps that change values. Returns the name of the grid on which each step's result comes to lie."""
+    """Grids after all steps that change values. Returns on which grid, by name, comes to lie what each step gives."""
     on: dict[fx.Node, str] = {}
     steps = list(net.graph.nodes)
-    ends = {_origin(node) for node in (steps[0], steps[-1].args[0], last.args[0])}
+    ends = {steps[0], *(_origin(node.all_input_nodes[0]) for node in (steps[-1], last))}
     for node in steps:
         if not node.meta.get("dims") or node.op in ("get_attr", "output") or _rectified(node):
             continue
@@ -71,29 +82,29 @@ def _activations(net: fx.GraphModule, bits: Bits, last: fx.Node) -> dict[fx.Node
             on[node] = on[_origin(node)]
             continue
         many = bits.activations if bits.ends is None or node not in ends else bits.ends
-        name, most = f"grids.{node.name}", _six(node, net)
+        name, most = f"grids.{node.name}", _six(node)
         net.add_submodule(name, Grid.of_activations(many, most))
         with net.graph.inserting_after(node):
             call = net.graph.call_module(name, (node,))
         call.meta["dims"] = node.meta["dims"]
         node.replace_all_uses_with(call, delete_user_cb=lambda user, call=call: user is not call)
         on[node] = on[call] = name
-        if _named(node) in RECTIFIERS and _rectified(before := node.all_input_nodes[0]):
+        if named(node) in RECTIFIERS and _rectified(before := node.all_input_nodes[0]):
             on[before] = name
     return on
 
 
 def keeps(node: fx.Node) -> bool:
     """Whether a step gives values that it was given, perhaps not all, or in other places."""
-    return _named(node) in KEEPING
+    return named(node) in KEEPING
 
 
 def idles(node: fx.Node) -> bool:
     """Whether a step does nothing but in training."""
-    return _named(node) in IDLE
+    return named(node) in IDLE
 
 
-def _named(node: fx.Node) -> str:
+def named(node: fx.Node) -> str:
     """What a step is called, be it a module, a method or a function."""
     module = module_of(node)
     name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
@@ -109,16 +120,13 @@ def _origin(node: fx.Node) -> fx.Node:
 
 def _rectified(node: fx.Node) -> bool:
     """Whether a rectifier is all that reads it: runtimes do both in one, and what it takes away needs no place."""
-    return len(node.users) == 1 and _named(*node.users) in RECTIFIERS
+    return len(node.users) == 1 and named(*node.users) in RECTIFIERS
 
 
-def _six(node: fx.Node, net: fx.GraphModule) -> float:
+def _six(node: fx.Node) -> float:
     """The most that comes out. A rectifier that ends at 6 becomes a plain one: its grid ends there, and no runtime
     needs an operation for it."""
-    if _named(node) == "ReLU6":
-        net.set_submodule(str(node.target), nn.ReLU())
-    elif _named(node) == "relu6":
-        node.target, node.kwargs = F.relu, {}
-    else:
+    if named(node) not in ("ReLU6", "relu6"):
         return math.inf
+    node.op, node.target, node.kwargs = "call_function", F.relu, {}
     return 6.0

@@ -4,13 +4,13 @@ from collections.abc import Collection
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from autocompress.compress.grid.grids import Grid, gridded
 from autocompress.compress.lab import BATCH, Lab
 
 
-def harms(net: fx.GraphModule, lab: Lab, choices: Collection[int], examples: int) -> dict[str, dict[int, float]]:
+def harms(net: nn.Module, lab: Lab, choices: Collection[int], examples: int) -> dict[str, dict[int, float]]:
     """For each layer of a network whose grids are calibrated: bits -> how far its answers to training examples are from
     what they were (Kullback-Leibler, mean, in nats). Layers are tried one at a time; the network is left as it was."""
     shown = _shown(lab, examples)
@@ -22,7 +22,7 @@ def harms(net: fx.GraphModule, lab: Lab, choices: Collection[int], examples: int
         net.to("cpu")
 
 
-def _moved(net: fx.GraphModule, name: str, bits: int, shown: list[Tensor], before: Tensor) -> float:
+def _moved(net: nn.Module, name: str, bits: int, shown: list[Tensor], before: Tensor) -> float:
     layer = gridded(net)[name]
     kept, layer.grid = layer.grid, Grid.of_weights(bits, len(layer.weight)).to(layer.weight.device)
     layer.grid.suit(layer.weight)

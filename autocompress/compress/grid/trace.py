@@ -40,7 +40,9 @@ def traced(net: nn.Module, example: Tensor) -> tuple[fx.GraphModule, dict[str, f
         graph = tracer.trace(net.eval())
     except Exception as error:  # it is anybody's code
         reason = str(error).strip().partition("\n")[0]
-        where = f"in {tracer.stuck} ({type(net.get_submodule(tracer.stuck)).__name__})" if tracer.stuck else "in forward"
+        where = (
+            f"in {tracer.stuck} ({type(net.get_submodule(tracer.stuck)).__name__})" if tracer.stuck else "in forward"
+        )
         raise Failure("unsupported", f"no grids can be put into this network: {where}: {reason}") from error
     for node in graph.find_nodes(op="call_method", target="view"):
         node.target = "reshape"  # what comes from a grid may lie otherwise in memory
@@ -74,7 +76,7 @@ def _fold(whole: fx.GraphModule, gives: dict[str, fx.Node]) -> None:
         assert isinstance(before, fx.Node)
         layer = module_of(before)
         once = calls.count(node.target) == calls.count(before.target) == 1 and len(before.users) == 1
-        if type(layer) in FOLDS and once:
+        if layer is not None and type(layer) in FOLDS and once:
             whole.set_submodule(str(before.target), FOLDS[type(layer)](layer, norm))
             node.replace_all_uses_with(before)
             whole.graph.erase_node(node)

@@ -3,18 +3,20 @@
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
+from autocompress.compress.allocators.base import Allocator, Layer
+from autocompress.compress.cutting.uses import uses
 from autocompress.compress.grid.calibrate import calibrate
 from autocompress.compress.grid.freeze import frozen
-from autocompress.compress.grid.grids import bits_of
+from autocompress.compress.grid.grids import bits_of, gridded
 from autocompress.compress.grid.place import Bits, place
+from autocompress.compress.grid.sensitivity import harms
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.recalibrate import recalibrate
-from autocompress.errors import Failure
 from autocompress.plugin import among, ranged
 from autocompress.values.dialect import Dialect
 
@@ -26,7 +28,8 @@ class Lsq(Quantizer):
 
     Weights have steps per channel (Esser et al. 2020, arXiv 1902.08153); activations a step and a fixed place for 0
     (as in LSQ+, Bhalgat et al. 2020, arXiv 2004.09576). The first and the last layer have as many bits as `ends` says,
-    or as the others. `layers` says how many weights have by patterns of names of layers; of several, the most.
+    or as the others. `layers` says how many weights have by patterns of names of layers; of several, the most. Or
+    somebody says it who measures what each layer bears: `allocate`.
     """
 
     works_on: ClassVar[Literal["network", "file"]] = "network"
@@ -35,14 +38,21 @@ class Lsq(Quantizer):
     activations: Annotated[int, Field(ge=4, le=8)] = among(8, 8, 6, 4)
     ends: Many | None = among(8, 8, None)
     layers: dict[str, Many] = Field({})
+    allocate: Allocator | None = None
     examples: Annotated[int, Field(ge=1)] = 128  # training images that say how far activations go
+
+    @model_validator(mode="after")
+    def _said_once(self) -> "Lsq":
+        if self.allocate is not None and (self.layers or "weights" in self.model_fields_set):
+            raise ValueError("allocate: says how many bits weights have; leave out `weights` and `layers`")
+        return self
 
     @property
     def weight_bits(self) -> float:
-        return self.weights
+        return self.allocate.average if self.allocate else self.weights
 
     def bits_of(self, net: nn.Module) -> float:
-        return bits_of(net)
+        return self.allocate.average if self.allocate else bits_of(net)
 
     def placed(self, model: Model) -> Model:
         model.refuse_on_grids("all other changes")
@@ -53,9 +63,29 @@ class Lsq(Quantizer):
     def prepare(self, model: Model, lab: Lab) -> Model:
         model = model.copy()
         recalibrate(model.net, lab)
+        if self.allocate is not None:
+            return self._settled(self.allocate, model, lab)._calibrated(model, lab)
+        return self._calibrated(model, lab)
+
+    def frozen(self, net: nn.Module, dialect: Dialect) -> nn.Module:
+        return frozen(net, dialect)
+
+    def _calibrated(self, model: Model, lab: Lab) -> Model:
         model = self.placed(model)
         calibrate(model.net, lab, self.examples)
         return model
 
-    def frozen(self, net: nn.Module, dialect: Dialect) -> nn.Module:
-        return frozen(net, dialect)
+    def _settled(self, allocate: Allocator, model: Model, lab: Lab) -> "Lsq":
+        """The same with the bits of each layer written down."""
+        plain = self.model_copy(update={"allocate": None})
+        net = plain._calibrated(model, lab).net
+        used, layers = uses(net, model.inputs), gridded(net)
+        found = harms(net, lab, range(2, 9), self.examples)
+        if self.ends is not None:
+            for name in (next(iter(layers)), next(reversed(layers))):
+                found[name] = {self.ends: found[name][self.ends]}
+        many = {name: layer.weight.numel() for name, layer in layers.items()}
+        bits = allocate.allocate(
+            {name: Layer(many[name], used.each[f"{name}.weight"] * many[name], harm) for name, harm in found.items()}
+        )
+        return plain.model_copy(update={"layers": bits})

@@ -57,7 +57,6 @@ class Prune(Recovering):
         return self.scope == "local"
 
     def shape(self, model: Model, lab: Lab) -> Model:
-        model.refuse_on_grids("prune")
         return cut(model, lab, self._target(1), self.by, self._rules(), scored=False)
 
     def run(self, model: Model, lab: Lab) -> Run:

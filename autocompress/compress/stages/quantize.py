@@ -28,7 +28,9 @@ class Quantize(Relearning):
     def _learns(self) -> "Quantize":
         if self.recover and self.scheme.works_on == "file":
             name = written(Quantizer, self.scheme)["use"]
-            raise ValueError(f"recover: {name} works on the exported file, which cannot learn; lsq works on the network")
+            raise ValueError(
+                f"recover: {name} works on the exported file, which cannot learn; lsq works on the network"
+            )
         return self
 
     @classmethod

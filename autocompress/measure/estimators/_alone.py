@@ -2,9 +2,10 @@
 
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from autocompress.errors import Failure
 from autocompress.measure.estimators._layer import Layer
@@ -40,9 +41,7 @@ def alone(layer: Layer, path: Path) -> None:
         incoming = (1, layer.cin, layer.high * side, layer.wide * side)
         before = file.given(incoming)
         made = (
-            file.clip(before)
-            if layer.op == "relu6"
-            else file.node(SIMPLE.get(layer.op, "GlobalAveragePool"), [before])
+            file.clip(before) if layer.op == "relu6" else file.node(SIMPLE.get(layer.op, "GlobalAveragePool"), [before])
         )
     if layer.activation:
         made = file.node("Relu", [made]) if layer.activation == "relu" else file.clip(made)
@@ -76,10 +75,10 @@ class _File:
         self.quantized = quantized
         self.nodes: list[NodeProto] = []
         self.weights: list[TensorProto] = []
-        self.inputs: list[helper.ValueInfoProto] = []
+        self.inputs: list[ValueInfoProto] = []
         self.random = np.random.default_rng(0)
 
-    def node(self, op: str, inputs: list[str], **attributes: object) -> str:
+    def node(self, op: str, inputs: list[str], **attributes: Any) -> str:
         name = f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
         return self.grid(name) if self.quantized and op not in ("QuantizeLinear", "DequantizeLinear") else name
@@ -99,7 +98,7 @@ class _File:
         narrow = self.node("QuantizeLinear", [name, scale, zero])
         return self.node("DequantizeLinear", [narrow, scale, zero])
 
-    def product(self, op: str, before: str, shape: tuple[int, ...], out: int, **attributes: object) -> str:
+    def product(self, op: str, before: str, shape: tuple[int, ...], out: int, **attributes: Any) -> str:
         weight = self.random.standard_normal(shape, np.float32) / prod(shape) ** 0.5
         bias = self.random.standard_normal(out).astype(np.float32)
         if not self.quantized:

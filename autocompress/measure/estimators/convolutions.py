@@ -68,7 +68,8 @@ class _Fitted:
         self.pace = _paces(np.array([sum(_work(each) for each in point.layers) for point in points]), self.took)
         self.shares = [self._share(point.layers) for point in points]
         self.places = [_place(point.layers) for point in points]
-        covariance = np.array([self._alike(share, place) for share, place in zip(self.shares, self.places, strict=True)])
+        networks = zip(self.shares, self.places, strict=True)
+        covariance = np.array([self._alike(share, place) for share, place in networks])
         self.inverse = np.linalg.inv(covariance + np.diag((NOISE * self.took) ** 2))
         self.weights = self.inverse @ (self.took - [share.sum() for share in self.shares])
 
@@ -79,7 +80,8 @@ class _Fitted:
 
     def left_out(self) -> Floats:
         """What each point's estimate would be off by, relative to it, if the others had to correct it."""
-        return -self.weights / np.diag(self.inverse) / self.took
+        off: Floats = -self.weights / np.diag(self.inverse) / self.took
+        return off
 
     def _share(self, asked: tuple[Layer, ...]) -> Floats:
         """The first guess of each layer, in seconds."""
@@ -93,7 +95,7 @@ class _Fitted:
 
 def _paces(work: Floats, took: Floats) -> Floats:
     """Seconds of each kind of work, none below zero; relative errors count."""
-    from scipy.optimize import nnls
+    from scipy.optimize import nnls  # type: ignore[import-untyped]
 
     usual = USUAL * np.median(took / (work @ USUAL))
     design = np.vstack([work / took[:, None], np.diag(1 / usual)])

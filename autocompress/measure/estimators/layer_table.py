@@ -44,7 +44,8 @@ class LayerTable(Estimator):
         asked = [each for each in layers(graph) if each.op not in FREE]
         absent = missing(asked, table)
         if absent and not self.nearest:
-            raise Failure("measure", f"{len(absent)} of {len(asked)} layers are not in {file.name}, such as {absent[0]}")
+            text = f"{len(absent)} of {len(asked)} layers are not in {file.name}, such as {absent[0]}"
+            raise Failure("measure", text)
         total = sum(table.get(each) or resembling(each, table, self.nearest) for each in asked)
         return max(self.a * total - self.b_per_op * len(asked), 0.0)
 
