@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hands import SMALL, digits, fresh
+from hands import SMALL, digits, fresh, lab
 
+from autocompress.compress.quantizers.base import Quantizer
 from autocompress.errors import Failure
 from autocompress.measure import graph
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
+from autocompress.plugin import make
 from autocompress.search.gate import refused
 from autocompress.study import appraise
-from autocompress.study.appraise import Appraiser, estimated
+from autocompress.study.appraise import Appraiser
+from autocompress.study.estimates import estimated
 from autocompress.study.foresight import Foresight
-from autocompress.values.device import Device, Protocol, Runtime
+from autocompress.values.device import Device, Operators, Protocol, Runtime
 from autocompress.values.limit import Limit
 from autocompress.values.measurement import Measurement
 
@@ -37,23 +40,27 @@ def away(**changes: Any) -> Device:
     return device(**{**given, "runtimes": (foreign,), **changes})
 
 
-def weighed(device: Device, folder: Path, wanted: set[str] = frozenset(), **model: Any) -> dict[str, Measurement]:
+def weighed(
+    device: Device, folder: Path, wanted: set[str] = frozenset(), scheme: int | None = None
+) -> dict[str, Measurement]:
     (folder / "room").mkdir(parents=True)
-    found = Appraiser(device, set(wanted), folder / "references").appraised(
-        fresh(SMALL, **model), digits(), folder / "room"
-    )
+    model = fresh(SMALL)
+    if scheme:
+        model = make(Quantizer, {"use": "lsq", "weights": scheme}).prepare(model, lab())
+        device = device.model_copy(update={"estimators": {}})
+    found = Appraiser(device, set(wanted), folder / "references").appraised(model, digits(), folder / "room")
     assert json.loads(found.files["runtime"].read_text())["use"] == "onnxruntime"
     return {m.metric: m for m in found.measurements}
 
 
 def test_away_nothing_is_run_and_each_estimate_says_how_wrong_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(appraise, "race", lambda *a, **k: pytest.fail("this machine's clock says nothing of another's"))
-    found = weighed(away(), tmp_path, {"flash"})
+    found = weighed(away(), tmp_path, {"flash", "latency_p95"})
     told = {"latency_p50", "latency_p95", "energy", "peak_ram"}
     assert {m for m, each in found.items() if each.how == "estimated"} == told
     latency = found["latency_p50"]
     assert latency.spread == pytest.approx(latency.value * 0.22 / 1.645)
-    assert latency.note == "op_cycles: nine in ten are off by no more than 22%"
+    assert latency.note == "within 22 % in nine of ten cases"
     assert found["energy"].value == pytest.approx(0.0236 * latency.value)
     kept = found["params"].value * 4
     assert 0.9 * kept < found["flash"].value - 36 * 1024 <= 1.1 * kept  # weights, and the code beside them
@@ -64,9 +71,34 @@ def test_a_measured_latency_is_what_energy_is_told_from(tmp_path):
     file = tmp_path / "model.onnx"
     Onnxruntime().lower(fresh(SMALL).net, (1, 8, 8), file)
     here = device(estimators={"energy": ENERGY, "latency": LATENCY}, clock_hz=1e9)
-    told = estimated(here, graph.read(file), {"latency_p50": 2e-3}, "model.onnx")
-    assert [m.metric for m in told] == ["energy"]  # where the file is run, its latency is not estimated
-    assert told[0].value == pytest.approx(0.0236 * 2e-3)
+    told = estimated(here, graph.read(file), {"latency_p50": 2e-3}, "model.onnx", set())
+    assert [m.metric for m in told.found] == ["energy"]  # where the file is run, its latency is not estimated
+    assert told.found[0].value == pytest.approx(0.0236 * 2e-3)
+
+
+def test_what_a_device_cannot_run_is_refused_by_name(tmp_path):
+    int8 = away(bits=(8,), float_fallback=False)
+    with pytest.raises(Failure, match=r"d cannot run .*: computes in 32 bits; it wants 8 \(and \d+ more\)"):
+        weighed(int8, tmp_path / "float")
+    with pytest.raises(Failure, match="conv2d is denied"):
+        weighed(away(operators=Operators(deny=("conv2d",))), tmp_path / "denied")
+
+
+def test_the_baseline_of_an_integer_device_is_told_as_if_it_had_few_bits(tmp_path):
+    int8 = away(bits=(8,), estimators={"latency": {**LATENCY, "dtype": "int8"}})
+    (tmp_path / "room").mkdir()
+    scales = Appraiser(int8, {"flash"}, tmp_path / "references")
+    found = scales.appraised(fresh(SMALL), digits(), tmp_path / "room", is_baseline=True)
+    numbers = {m.metric: m for m in found.measurements}
+    assert numbers["latency_p50"].on.startswith("model.onnx if it were in 8 bits, d by")
+    assert numbers["flash"].value - 36 * 1024 < 1.5 * numbers["params"].value
+
+
+def test_bit_operations_are_counted_as_the_layers_have_them(tmp_path):
+    plain, few = (weighed(away(), tmp_path / str(scheme), {"bops"}, scheme=scheme) for scheme in (None, 4))
+    macs = plain["macs"].value
+    assert plain["bops"].value == macs * 32 * 32
+    assert macs * 8 * 4 < few["bops"].value < macs * 8 * 8  # the ends have 8
 
 
 def test_of_several_runtimes_the_fastest_counts_and_one_that_cannot_is_left_out(tmp_path, monkeypatch):
@@ -99,7 +131,7 @@ def test_what_a_hard_limit_speaks_of_is_known_before_training_and_asked_for_once
     seen = foresight(tmp_path, away(), "latency_p95", "accuracy", "macs")
     first = seen.of(fresh(SMALL), digits())
     assert [m.metric for m in first] == ["latency_p95"]
-    assert first[0].on == "model.onnx, d, untrained"
+    assert first[0].on == "model.onnx, d by op_cycles, untrained"
     monkeypatch.setattr(Appraiser, "of_file", lambda *a: pytest.fail("asked twice"))
     assert seen.of(fresh(SMALL, seed=5), digits()) == first  # other weights, same shapes
     with pytest.raises(pytest.fail.Exception):

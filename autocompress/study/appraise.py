@@ -2,37 +2,38 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
 from autocompress.compress.model import Model
+from autocompress.compress.quantizers.base import Quantizer
 from autocompress.data.base import Dataset
 from autocompress.errors import Failure
 from autocompress.measure import graph as graphs
 from autocompress.measure.accuracy import answers, per_class, scores
-from autocompress.measure.counted import counted, nonzero
+from autocompress.measure.counted import bops, counted, layer_macs, nonzero
 from autocompress.measure.empty import empty
-from autocompress.measure.estimators.base import Board, Estimator
 from autocompress.measure.latency import race
 from autocompress.measure.memory import flash, peak_ram
 from autocompress.measure.packed import compressed, packed
 from autocompress.measure.parity import parity
+from autocompress.measure.rules import broken
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.measure.throughput import throughput
 from autocompress.plugin import make
 from autocompress.study.artifacts import write_durably
 from autocompress.study.course import bits
 from autocompress.study.deploy import FLOAT, lowered, runs_in
+from autocompress.study.estimates import estimated
 from autocompress.values import device as devices
 from autocompress.values.device import Device
 from autocompress.values.measurement import Measurement
 
 FAITHFUL = (0.98, 0.005)  # share of equal answers, change in accuracy
 COARSE = (0.8, 0.2)  # of a file that a tool took bits from: beyond this it is broken
-LATENCIES = ("latency_p50", "latency_p95")  # a processor that does one thing takes equally long each time
-NINE_IN_TEN = 1.645  # standard errors: how wide nine of ten errors lie
+BYTE, HALF = 8, 16  # bits
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Appraiser:
         return min(found, key=lambda each: each.speed)
 
     def _in(self, listed: devices.Runtime, model: Model, data: Dataset, folder: Path, is_baseline: bool) -> Appraised:
-        settings = {"use": listed.name, "threads": listed.threads}
+        settings = _settings(listed)
         runtime = make(Runtime, settings)
         if runtime.missing:
             raise Failure("measure", runtime.missing)
-        file = lowered(model, runtime, folder, data)
+        file = lowered(model, runtime, folder, data, twin=self._device.measurement == "local")
         y = data.val.y
         logits = answers(runtime.open(file), data.shown(data.val))
         agreement, change = COARSE if model.quantizer and not model.gridded else FAITHFUL
@@ -95,24 +96,43 @@ class Appraiser:
         found = [size, params, macs, nonzero(model.net)]
         if file.suffix == ".onnx" and (model.sparse or self._wanted & {"sparsity", "size_packed"}):
             found += packed(file)
+        if "bops" in self._wanted:
+            found.append(self._bops(model))
         if "size_lzma" in self._wanted:
             found.append(compressed(file))
         if self._device.measurement == "local":
             found += self._times(file, model, listed, is_baseline)
             if "peak_ram" in self._wanted and self._device.estimator("peak_ram") is None:
                 found.append(self._memory(file, model, listed))
-        graph = graphs.read(file) if self._device.estimators or "flash" in self._wanted else None
-        if graph is not None and "flash" in self._wanted and self._device.estimator("flash") is None:
-            whole = not listed.of  # a foreign runtime compiles the weights, ours stores the file
-            stored, what = (size.value, file.name) if whole else (graph.weight_bytes, f"weights of {file.name}")
-            found.append(flash(stored, listed.flash_code, what))
-        if graph is not None:
-            found += estimated(self._device, graph, {m.metric: m.value for m in found}, file.name)
-        return tuple(found)
+        return (*found, *self._told(file, model, listed, tuple(found), is_baseline))
+
+    def _told(
+        self, file: Path, model: Model, listed: devices.Runtime, measured: tuple[Measurement, ...], is_baseline: bool
+    ) -> tuple[Measurement, ...]:
+        """What the file's graph tells: whether the device can run it at all, and what its estimators make of it."""
+        device = self._device
+        wants_flash = "flash" in self._wanted and device.estimator("flash") is None
+        if not (any(map(device.estimator, device.estimators)) or wants_flash or picky(device)):
+            return ()
+        graph, on = graphs.read(file), file.name
+        if is_baseline and max(device.bits) < HALF:  # it is not for the device, only for comparison
+            graph, on = graph.in_bits(BYTE), f"{on} if it were in {BYTE} bits"
+        elif fatal := [one for one in broken(graph, device) if one.fatal]:
+            more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
+            raise Failure("unsupported", f"{device.id} cannot run {fatal[0].operation}: {fatal[0].why}{more}")
+        kept: tuple[Measurement, ...] = ()
+        if wants_flash:  # tools that write code take the weights out of a file; interpreters are given the file
+            whole = on == file.name and not (listed.of and listed.export in ("onnx", "onnx-qdq"))
+            stored, what = (file.stat().st_size, on) if whole else (graph.weight_bytes, f"weights of {on}")
+            kept = (flash(stored, listed.flash_code, f"{what}, and {listed.title}"),)
+        told = estimated(device, graph, {m.metric: m.value for m in measured}, on, self._wanted)
+        if missing := sorted(told.reasons.keys() & self._wanted):
+            raise Failure("measure", f"{missing[0]}: {told.reasons[missing[0]]}")
+        return kept + told.found
 
     def _times(self, file: Path, model: Model, listed: devices.Runtime, is_baseline: bool) -> tuple[Measurement, ...]:
         """Beside the baseline, and beside the same network in 32 bits if this one has fewer."""
-        settings = {"use": listed.name, "threads": listed.threads}
+        settings = _settings(listed)
         reference = self._folder / f"reference-{listed.name}{file.suffix}"
         if is_baseline:
             reference.parent.mkdir(parents=True, exist_ok=True)
@@ -128,8 +148,13 @@ class Appraiser:
         speed = (throughput(times, self._device.protocol.batch),) if "throughput" in self._wanted else ()
         return times + speed
 
+    def _bops(self, model: Model) -> Measurement:
+        quantizer = make(Quantizer, model.quantizer) if model.quantizer else None
+        layers = quantizer.layer_bits(model.net) if quantizer else {}
+        return bops(layer_macs(model.net, model.inputs), layers)
+
     def _memory(self, file: Path, model: Model, listed: devices.Runtime) -> Measurement:
-        settings = {"use": listed.name, "threads": listed.threads}
+        settings = _settings(listed)
         nothing = self._nothing(make(Runtime, settings), listed, model.inputs)
         return peak_ram(file, nothing, settings, model.inputs, self._device.protocol)
 
@@ -143,24 +168,12 @@ class Appraiser:
         return kept
 
 
-def estimated(device: Device, graph: graphs.Graph, known: Mapping[str, float], on: str) -> list[Measurement]:
-    """What the device's file tells without the device, each with its error; those that need others come after them."""
-    found: list[Measurement] = []
-    values = {"latency": known["latency_p50"]} if "latency_p50" in known else {}
-    waiting = {name: make(Estimator, plug) for name, plug in device.estimators.items() if device.estimator(name)}
-    while waiting:
-        name = next((n for n, e in waiting.items() if not set(e.needs) & waiting.keys()), next(iter(waiting)))
-        estimator = waiting.pop(name)
-        values[name] = estimator.estimate(graph, Board.of(device), {**known, **values})
-        use = device.estimators[name]["use"]
-        error = estimator.error.p90
-        one = Measurement(
-            metric=name,
-            value=values[name],
-            how="estimated",
-            on=f"{on}, {device.id}",
-            spread=values[name] * error / NINE_IN_TEN,
-            note=f"{use}: nine in ten are off by no more than {error:.0%}",
-        )
-        found += [one.model_copy(update={"metric": m}) for m in (LATENCIES if name == "latency" else (name,))]
-    return found
+def _settings(listed: devices.Runtime) -> dict[str, Any]:
+    return {"use": listed.name, "threads": listed.threads}
+
+
+def picky(device: Device) -> bool:
+    """Whether there is anything that a model must not contain."""
+    rules = device.operators
+    must = device.channel_policy == "require"
+    return must or max(device.bits) < HALF or rules.allow is not None or bool(rules.deny or rules.limits)

@@ -19,19 +19,24 @@ BATCH = 32  # of calibration
 FLOAT = "float"  # what the file of the same network in 32 bits is called
 
 
-def lowered(model: Model, runtime: Runtime, folder: Path, data: Dataset) -> Path:
-    """In as few bits as the model's quantizer says, as this runtime wants it."""
+def lowered(model: Model, runtime: Runtime, folder: Path, data: Dataset, *, twin: bool = False) -> Path:
+    """In as few bits as the model's quantizer says, as this runtime wants it. With its `twin` beside it: the same in 32
+    bits, called `FLOAT`."""
     file = folder / f"model{runtime.suffix}"
     quantizer = make(Quantizer, model.quantizer) if model.quantizer else None
-    if quantizer is None or quantizer.works_on == "network":
-        net = quantizer.frozen(model.net, runtime.dialect) if quantizer else model.net
-        runtime.lower(net, model.inputs, file)
+    whole = folder / f"{FLOAT}{runtime.suffix}"
+    if quantizer is None:
+        runtime.lower(model.net, model.inputs, file)
+        return file
+    if quantizer.works_on == "network":
+        runtime.lower(quantizer.frozen(model.net, runtime.dialect), model.inputs, file)
+        if twin:
+            runtime.lower(quantizer.whole(model.net), model.inputs, whole)
         return file
     if runtime.suffix != ".onnx":
         scheme = str(model.quantizer and model.quantizer["use"])
         text = f"{scheme} rewrites ONNX files, and {runtime.version} runs {runtime.suffix}"
         raise Failure("unsupported", f"{text}; a scheme that works on the network, such as lsq, can do it")
-    whole = folder / f"{FLOAT}.onnx"
     runtime.lower(model.net, model.inputs, whole)
     convert(quantizer, whole, file, data)
     return file

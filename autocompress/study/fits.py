@@ -5,22 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from autocompress.errors import Failure
 from autocompress.measure import graph as graphs
-from autocompress.measure.estimators.base import Board, Estimator
 from autocompress.measure.graph import Graph
 from autocompress.measure.latency import race
 from autocompress.measure.memory import flash
 from autocompress.measure.rules import Broken, broken
 from autocompress.measure.runtimes.base import Runtime
-from autocompress.plugin import find, make
+from autocompress.plugin import find
+from autocompress.study.estimates import LATENCIES, estimated
 from autocompress.study.here import elsewhere
 from autocompress.values.device import Device, estimated_as
 from autocompress.values.limit import Limit
 from autocompress.values.measurement import Measurement
-
-LATENCIES = ("latency_p50", "latency_p95", "latency_p99", "latency_mean")
-ORDER = ("latency", "peak_ram", "energy")  # energy is made from latency
 
 
 class Verdict(NamedTuple):
@@ -76,8 +72,12 @@ def _known(device: Device, file: Path, graph: Graph) -> tuple[dict[str, Measurem
     }
     reasons = {"accuracy": "it takes examples to know"}
     found = dict(counted)
-    for m in (*_estimated(device, graph, reasons), *_measured(device, file, graph, reasons)):
+    for m in _measured(device, file, graph, reasons):
         found[m.metric] = m
+    limited = {x.metric for x in device.limits}
+    told = estimated(device, graph, {name: m.value for name, m in found.items()}, on, limited)
+    found |= {m.metric: m for m in told.found}
+    reasons |= told.reasons
     return found, reasons
 
 
@@ -87,32 +87,6 @@ def _flash(device: Device, stored: float, graph: Graph, on: str) -> Measurement:
     if runtime.of and runtime.export in ("onnx", "onnx-qdq"):
         return flash(graph.weight_bytes, runtime.flash_code, f"the weights of {on}, and {runtime.title}")
     return flash(stored, runtime.flash_code, f"{on}, and {runtime.title}")
-
-
-def _estimated(device: Device, graph: Graph, reasons: dict[str, str]) -> Iterator[Measurement]:
-    values: dict[str, float] = {}
-    for name in (n for n in ORDER if n in device.estimators):
-        if name == "latency" and device.measurement == "local":
-            continue
-        plug = make(Estimator, device.estimators[name])
-        metrics = _latencies(device) if name == "latency" else (name,)
-        try:
-            values[name] = plug.estimate(graph, Board.of(device), values)
-        except Failure as failure:
-            reasons |= dict.fromkeys(metrics, str(failure))
-            continue
-        if name == "peak_ram":
-            values[name] += device.runtime.ram_runtime
-        use = str(device.estimators[name]["use"])
-        note = f"within {plug.error.p90 * 100:g} % in nine of ten cases"
-        for metric in metrics:
-            yield Measurement(metric=metric, value=values[name], how="estimated", on=f"{device.id} by {use}", note=note)
-
-
-def _latencies(device: Device) -> tuple[str, ...]:
-    """An estimate does not know how a latency spreads: it stands for the median, and for whatever is limited."""
-    limited = {x.metric for x in device.limits}
-    return tuple(metric for metric in LATENCIES if metric == "latency_p50" or metric in limited)
 
 
 def _measured(device: Device, file: Path, graph: Graph, reasons: dict[str, str]) -> Iterator[Measurement]:

@@ -9,7 +9,7 @@ from autocompress.data.base import Dataset
 from autocompress.measure.child import machine
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
-from autocompress.study.appraise import Appraiser
+from autocompress.study.appraise import Appraiser, picky
 from autocompress.study.artifacts import write_durably
 from autocompress.study.cache import code_version
 from autocompress.study.deploy import lowered
@@ -32,7 +32,7 @@ class Foresight:
 
     def of(self, shape: Model, data: Dataset) -> tuple[Measurement, ...]:
         """Only what is limited. Of several runtimes the device takes the fastest, so none is foretold."""
-        if not self._limited or len(self._device.runtimes) > 1:
+        if len(self._device.runtimes) > 1 or not (self._limited or picky(self._device)):
             return ()
         place = self._folder / f"{self._key(shape)}.json"
         try:
@@ -47,7 +47,7 @@ class Foresight:
     def _measured(self, shape: Model, data: Dataset) -> tuple[Measurement, ...]:
         listed = self._device.runtime
         with tempfile.TemporaryDirectory(prefix="autocompress-") as name:
-            file = lowered(shape, make(Runtime, {"use": listed.name, "threads": listed.threads}), Path(name), data)
+            file = lowered(shape, make(Runtime, {"use": listed.name}), Path(name), data)
             found = self._appraiser.of_file(file, shape, listed)
         untrained = (m.model_copy(update={"on": f"{m.on}, untrained"}) for m in found)
         return tuple(m for m in untrained if m.metric in self._limited)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 SLOWER = 0.1  # how fast a step learns, next to weights
 SMALLEST = 1e-8  # step
-TRIED = 40  # steps, before one is chosen for a row of weights
+TRIED = 41  # steps, before one is chosen for a row of weights
 EIGHT = 127  # runtimes want weights of 8 bits to be symmetric
 WEAKEST = 4096  # times weaker than its layer's strongest, a channel has no finer steps: its bias would overflow
 
@@ -67,7 +67,7 @@ class Grid(nn.Module):
         widest = rows.abs().amax(1, keepdim=True) / high
         widest = widest.clamp(min=max(float(widest.max()) / WEAKEST, SMALLEST))
         best, least = widest, torch.full_like(widest, math.inf)
-        for share in torch.linspace(0.2, 1.2, TRIED, device=rows.device):
+        for share in torch.linspace(1.2, 0.2, TRIED, device=rows.device):
             step = widest * share
             change = ((rows / step).round().clamp(self.low, high) * step - rows).square().sum(1, keepdim=True)
             best, least = torch.where(change < least, step, best), torch.minimum(change, least)

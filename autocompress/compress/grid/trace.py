@@ -77,7 +77,7 @@ def _fold(whole: fx.GraphModule, gives: dict[str, fx.Node]) -> None:
         layer = module_of(before)
         once = calls.count(node.target) == calls.count(before.target) == 1 and len(before.users) == 1
         if layer is not None and type(layer) in FOLDS and once:
-            whole.set_submodule(str(before.target), FOLDS[type(layer)](layer, norm))
+            whole.set_submodule(str(before.target), FOLDS[type(layer)](layer, norm).requires_grad_())
             node.replace_all_uses_with(before)
             whole.graph.erase_node(node)
             gives.update({name: before for name, given in gives.items() if given is node})
@@ -98,4 +98,4 @@ def _alone(norm: _BatchNorm) -> nn.Conv2d:
     channels = norm.num_features
     same = nn.Conv2d(channels, channels, 1, groups=channels, bias=False)
     nn.init.ones_(same.weight)
-    return fuse_conv_bn_eval(same.eval(), norm)
+    return fuse_conv_bn_eval(same.eval(), norm).requires_grad_()

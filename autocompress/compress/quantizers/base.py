@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autocompress.compress.lab import Lab
+from autocompress.compress.layers import sized
 from autocompress.compress.model import Model
 from autocompress.plugin import Plugin, written
 from autocompress.values.dialect import Dialect
@@ -30,6 +31,14 @@ class Quantizer(Plugin, ABC):
     def bits_of(self, net: nn.Module) -> float:
         """Of each weight on average, in a network that was `placed`."""
         return self.weight_bits
+
+    def layer_bits(self, net: nn.Module) -> dict[str, tuple[float, float]]:
+        """By layer: bits of its weights, and of what they are multiplied with."""
+        return dict.fromkeys(sized(net), (self.weight_bits, self.weight_bits))
+
+    def whole(self, net: nn.Module) -> nn.Module:
+        """The network in 32 bits: what its file in fewer has to be faster than."""
+        return net
 
     @property
     def calibration_examples(self) -> int:

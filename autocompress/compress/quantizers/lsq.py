@@ -13,6 +13,8 @@ from autocompress.compress.grid.freeze import frozen
 from autocompress.compress.grid.grids import bits_of, gridded
 from autocompress.compress.grid.place import Bits, place
 from autocompress.compress.grid.sensitivity import harms
+from autocompress.compress.grid.told import layer_bits
+from autocompress.compress.grid.without import without_grids
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
@@ -66,6 +68,12 @@ class Lsq(Quantizer):
         if self.allocate is not None:
             return self._settled(self.allocate, model, lab)._calibrated(model, lab)
         return self._calibrated(model, lab)
+
+    def layer_bits(self, net: nn.Module) -> dict[str, tuple[float, float]]:
+        return layer_bits(net)
+
+    def whole(self, net: nn.Module) -> nn.Module:
+        return without_grids(net)
 
     def frozen(self, net: nn.Module, dialect: Dialect) -> nn.Module:
         return frozen(net, dialect)
