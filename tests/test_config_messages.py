@@ -287,6 +287,29 @@ TABLE = [
         "    hint: nothing may follow it: it decides about the exported file",
     ),
     (
+        "grids before a cut",
+        "  - use: distill",
+        "  - {use: quantize, scheme: {choice: [lsq]}}\n  - use: distill",
+        "7:11: error[bad-order]: stages.0.use: 'prune' must not come after 'quantize', but it can\n"
+        "    hint: nothing changes how a network is built once its weights are on grids",
+    ),
+    (
+        "grids, or else the file, and then training",
+        "- {use: quantize, scheme: onnx_static}",
+        "- {use: quantize, scheme: {choice: [lsq, onnx_static]}}\n  - use: finetune",
+        "13:11: error[bad-order]: stages.2.use: 'quantize' must come last, but 'finetune' can come after "
+        "it\n"
+        "    hint: nothing may follow it: it decides about the exported file",
+    ),
+    (
+        "a file that learns",
+        "scheme: onnx_static",
+        "scheme: onnx_static, recover: 2",
+        "13:5: error[bad-value]: stages.2: recover: onnx_static works on the exported file, which cannot learn; lsq "
+        "works on the network\n"
+        "    hint: for example with recover 2",
+    ),
+    (
         "order inside a choice",
         "- {use: quantize, scheme: onnx_static}",
         "- choice: [{order: [finetune, prune]}, none]",
@@ -690,6 +713,13 @@ def test_without_a_mistake_there_is_a_study() -> None:
     assert spec.space["stages"][0]["method"] == {"choice": [{"use": "none"}, {"use": "logit"}]}
     assert spec.teacher == {"student": {"use": "resnet"}, "stages": [{"use": "finetune", "epochs": 1}]}
     assert spec.budget.seconds == 600
+
+
+def test_what_has_grids_may_be_trained_on() -> None:
+    scheme = "{use: lsq, weights: auto, layers: {'blocks.*': {choice: [2, 4]}}}"
+    text = f"- {{use: quantize, scheme: {scheme}, recover: 2, method: logit}}\n  - use: finetune"
+    spec = load_study(FILE, source=GOOD.replace("- {use: quantize, scheme: onnx_static}", text))
+    assert spec.space["stages"][2]["scheme"]["weights"] == {"int": [2, 8]}
 
 
 def test_the_house_example() -> None:

@@ -36,24 +36,30 @@ def files(tmp_path_factory) -> tuple[Path, Path]:
 def test_estimates_for_a_board_are_what_was_measured_on_it(files):
     found = fit(load_device("stm32u575-1v8"), files[1])
     known = {m.metric: m.value for m in found.known}
-    assert known["latency_p50"] == pytest.approx(0.10949, rel=0.01)  # MLPerf Tiny v1.3
+    assert known["latency_p50"] == pytest.approx(0.10949, rel=0.03)  # MLPerf Tiny v1.3
     assert known["energy"] == pytest.approx(2565.2e-6, rel=0.02)
     assert known["peak_ram"] == pytest.approx((62.5 + 1.3) * 1024, rel=0.01)  # ST's model zoo, on another board
     assert known["macs"] == pytest.approx(12_501_632, rel=0.001)
     verdicts = {v.limit.metric: v for v in found.verdicts}
     assert verdicts["peak_ram"].holds
     assert verdicts["peak_ram"].headroom == pytest.approx(1 - 1.3 * known["peak_ram"] / (96 * 1024))
-    assert verdicts["latency_p95"].holds is False  # 110 ms of 120, but nobody knows them to 22 %
+    assert verdicts["latency_p95"].holds
+    assert verdicts["latency_p95"].headroom == pytest.approx(1 - 1.1 * known["latency_p50"] / 0.12)
     assert verdicts["accuracy"].holds is None
     assert reason(verdicts["accuracy"]) == "it is relative to a teacher, whom only a study has"
-    assert not found.fits
+    assert found.fits
     assert found.broken == ()
 
 
-def test_soft_limits_refuse_nothing(files):
-    device = load_device("stm32u575-1v8")
-    soft = tuple(x.model_copy(update={"hard": False}) for x in device.limits)
-    assert fit(device.model_copy(update={"limits": soft}), files[1]).fits
+def test_what_is_not_known_well_enough_does_not_fit_and_soft_limits_refuse_nothing(files):
+    """107 ms of 110, but nobody knows them to 10 %."""
+    board = load_device("stm32u575-1v8")
+    tight = [x.model_copy(update={"bound": 0.11}) if x.metric == "latency_p95" else x for x in board.limits]
+    for hard in (True, False):
+        limits = tuple(x.model_copy(update={"hard": hard}) for x in tight)
+        found = fit(board.model_copy(update={"limits": limits}), files[1])
+        assert next(v for v in found.verdicts if v.limit.metric == "latency_p95").holds is False
+        assert found.fits is not hard
 
 
 def test_float_on_a_device_of_integers_is_named_layer_by_layer(files):

@@ -410,6 +410,35 @@ def test_estimators_that_were_calibrated_on_something_else_are_stale(tmp_path, t
     assert list(map(str, remarks)) == ([expected] if stale else [])
 
 
+CYCLES = "use: op_cycles\n      cycles_per_mac: {conv2d: 1.4, pointwise: 1.5, depthwise: 1.5, linear: 1.9}\n"
+TABLED = GOOD.replace(f"{CYCLES}      fixed: 1 ms\n", "use: layer_table\n      table: tables/layers.csv\n")
+
+
+def test_a_table_lies_beside_the_device_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the parent that says it, not the child, from wherever one calls; whoever reads it later is elsewhere."""
+    table = tmp_path / "boards" / "tables" / "layers.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("")
+    (tmp_path / "boards" / "band.yaml").write_text(TABLED)
+    (tmp_path / "child.yaml").write_text(CHILD.replace("./band.yaml", "./boards/band.yaml"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("boards/band.yaml", "child.yaml"):
+        assert load_device(name).estimators["latency"]["table"] == str(table)
+    monkeypatch.chdir(table.parent)
+    assert load_device("../../child.yaml").estimators["latency"]["table"] == str(table)
+    inside = TABLED.replace("tables/layers.csv", str(table))
+    assert load_device("x.yaml", source=inside).estimators["latency"]["table"] == str(table)
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "17:14: error[not-found]: measurement.estimators.latency.table: there is no file 'tables/layers.csv'"
+    assert said(TABLED) == text
+    (tmp_path / "tables" / "layers.csv").mkdir(parents=True)  # a folder is none either
+    (tmp_path / "tables" / "layer.csv").write_text("")
+    assert said(TABLED) == f"{text}; did you mean 'layer.csv'?"
+
+
 def test_who_measures_again_has_nothing_stale(tmp_path: Path) -> None:
     (tmp_path / "band.yaml").write_text(GOOD)
     again = "hardware: {clock: 80 MHz}\nmeasurement: {estimators: {latency: {fixed: 2 ms}, energy: {power: 12 mW}}}\n"

@@ -68,12 +68,17 @@ def test_activations_lie_on_whole_steps_between_the_ends_and_0_stays_0(bits, end
     assert len(steps.round().unique()) <= 2**bits
     assert grid(torch.zeros(1, 3)).tolist() == [[0, 0, 0]]
     within = x[(x >= min(ends[0], 0)) & (x <= max(ends[1], 0))]
-    assert (grid(within[None])[0] - within).detach().abs().max() <= 1.01 * float(grid.step)  # half, and half for the place of 0
+    assert (
+        grid(within[None])[0] - within
+    ).detach().abs().max() <= 1.01 * grid.step.item()  # half, and half for the place of 0
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_weights_lie_on_as_many_steps_as_bits_allow_per_channel(bits):
-    grid, weight = Grid.of_weights(bits, 6), numbers(6, 4, 3, 3) * torch.tensor([1, 5, 0.1, 2, 0.01, 1]).view(-1, 1, 1, 1)
+    grid, weight = (
+        Grid.of_weights(bits, 6),
+        numbers(6, 4, 3, 3) * torch.tensor([1, 5, 0.1, 2, 0.01, 1]).view(-1, 1, 1, 1),
+    )
     grid.suit(weight)
     steps = (grid(weight) / grid.step.view(-1, 1, 1, 1)).round()
     assert steps.max() <= 2 ** (bits - 1) - 1
@@ -111,7 +116,7 @@ def test_gradients_are_those_of_the_paper():
     x = (2 * numbers(5, 40)).requires_grad_()
     onward = numbers(5, 40, seed=1)
     (grid(x) * onward).sum().backward()
-    step, low = float(grid.step), int(grid.low)
+    step, low = grid.step.item(), int(grid.low)
     steps = x.detach().double() / step
     inside = (steps >= low) & (steps <= low + 15)
     assert torch.equal(x.grad, onward * inside)
@@ -183,7 +188,9 @@ def test_every_student_takes_grids_and_without_rounding_is_what_it_was(student):
 
 def test_grids_stand_where_values_change_and_rectifiers_are_part_of_what_is_before_them():
     net = place(fresh(BIGGER), Bits())
-    read = {n.target for n in net.graph.nodes if n.op == "call_module" and isinstance(net.get_submodule(n.target), Grid)}
+    read = {
+        n.target for n in net.graph.nodes if n.op == "call_module" and isinstance(net.get_submodule(n.target), Grid)
+    }
     stage = {f"grids.stages_0_0_{name}" for name in ("relu", "conv2", "relu_1")}
     assert {name for name in read if "stages_0" in name} == stage  # none between convolution or sum and rectifier
     assert {"grids.x", "grids.stem_2", "grids.pool", "grids.head"} <= read
@@ -264,7 +271,9 @@ class Branches(nn.Module):
 
 def test_what_cannot_be_followed_is_named():
     net = nn.Sequential(conv(3, 8), nn.Sequential(nn.ReLU(), Branches()), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(Failure, match=r"no grids can be put into this network: in 1\.1 \(Branches\): symbolically") as caught:
+    with pytest.raises(
+        Failure, match=r"no grids can be put into this network: in 1\.1 \(Branches\): symbolically"
+    ) as caught:
         place(of(net), Bits())
     assert caught.value.code == "unsupported"
     with pytest.raises(Failure, match=r"in inside \(Step\): Proxy object cannot be iterated"):
@@ -278,7 +287,9 @@ def test_it_can_be_trained_by_methods_that_look_inside():
     quantized = Lsq(weights=4).prepare(model, bench)
     plan = replace_plan(epochs=1)
     trained = finish(fit(quantized, bench, plan, [Hints()]))
-    moved = [name for name, p in trained.net.named_parameters() if not torch.equal(p, quantized.net.get_parameter(name))]
+    moved = [
+        name for name, p in trained.net.named_parameters() if not torch.equal(p, quantized.net.get_parameter(name))
+    ]
     assert {name.rpartition(".")[2] for name in moved} == {"weight", "bias", "times"}
 
 
@@ -301,6 +312,6 @@ def test_calibration_sees_training_images_and_leaves_room_for_them():
     model = Lsq(examples=200).prepare(fresh(BIGGER), bench)
     grid = model.net.get_submodule("grids.x")
     x = torch.from_numpy(digits().prepared(digits().train.x))
-    assert float(grid.step) * int(grid.low) == pytest.approx(float(x.min()), abs=float(grid.step))
-    assert float(grid.step) * (int(grid.low) + 255) == pytest.approx(float(x.max()), abs=float(grid.step))
+    assert grid.step.item() * int(grid.low) == pytest.approx(float(x.min()), abs=grid.step.item())
+    assert grid.step.item() * (int(grid.low) + 255) == pytest.approx(float(x.max()), abs=grid.step.item())
     assert teaching(model)("it")(x[:2]).shape == (2, 10)

@@ -45,7 +45,9 @@ def test_calibrated_it_is_about_as_good_at_8_bits_and_taught_it_is_at_2(trained)
     whole = bench.accuracy(trained.net)
     right = {
         (bits, epochs): bench.accuracy(
-            finish(quantize(scheme={"use": "lsq", "weights": bits}, recover=epochs, method="logit").run(trained, bench)).net
+            finish(
+                quantize(scheme={"use": "lsq", "weights": bits}, recover=epochs, method="logit").run(trained, bench)
+            ).net
         )
         for bits, epochs in ((8, 0), (2, 0), (2, 3))
     }

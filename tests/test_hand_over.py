@@ -34,7 +34,7 @@ def packed(tmp_path_factory) -> dict[str, bytes]:
         "manifest": (folder / "manifest.json").read_bytes(),
         "weights": (folder / "weights.safetensors").read_bytes(),
         "runtime": json.dumps(runs_in({"use": "onnxruntime"}, runtime)).encode(),
-        "classes": json.dumps([{"name": name} for name in data.classes]).encode(),
+        "classes": json.dumps({"classes": data.classes}).encode(),
     }
     found = [
         accuracy(answers(runtime.open(file), data.shown(split)), split.y, "here") for split in (data.val, data.test)

@@ -17,17 +17,20 @@ from autocompress.measure.stored import Stored, bits, stored, stored_bits
     ("values", "expected"),
     [
         ([0, 0], 1),
+        ([-1, 0], 1),
         ([-1, 0, 1], 2),
         ([-3, 2], 3),
         ([7, -7], 4),
         ([8], 5),
-        ([-8], 5),
+        ([-8], 4),
+        ([-9], 5),
+        ([-4, 3], 3),
         ([63], 7),
         ([-127], 8),
         ([-128], 8),
     ],
 )
-def test_the_fewest_bits_that_are_the_same_on_both_sides(values, expected):
+def test_the_fewest_bits_that_hold_all(values, expected):
     assert bits(numpy_helper.from_array(np.array(values, np.int8), "w")) == expected
 
 

@@ -104,12 +104,10 @@ def _barred(stage: Node, after: list[Node]) -> list[Diagnostic]:
             continue
         if why:
             name = _use(other).value
-            text = (
-                f"must come last, but '{name}' can come after it"
-                if last
-                else f"must come after '{name}', and it can come before"
-            )
-            return [use.says("bad-order", f"'{use.value}' {text}", why)]
+            text = f"'{use.value}' must come last, but '{name}' can come after it"
+            if not last:
+                text = f"'{name}' must not come after '{use.value}', but it can"
+            return [use.says("bad-order", text, why)]
     return []
 
 

@@ -1,6 +1,8 @@
 """`measurement.estimators`: what tells a metric without the device, where its numbers come from, how wrong it is."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from autocompress import plugin
@@ -8,11 +10,13 @@ from autocompress.config.check_space import plugged
 from autocompress.config.diagnostic import Diagnostic, did_you_mean
 from autocompress.config.node import Node, shown
 from autocompress.config.provenance import Sources, share
+from autocompress.config.shipped import called
 from autocompress.config.validate import unknown_key
 from autocompress.values.device import Origin, Plug, Provenance
 
 ESTIMATED = ("latency", "peak_ram", "energy")
 QUANTILES = ("p50", "p90")
+FILES = ("table",)  # settings that name a file
 
 
 class Estimates(NamedTuple):
@@ -57,9 +61,19 @@ def _plug(metric: str, node: Node, clock: bool, mistakes: list[Diagnostic]) -> P
         text = f"'{use.value}' counts in cycles, and the device has no clock"
         mistakes.append(use.says("missing-key", text, "add hardware: {clock: 160 MHz}"))
     else:
-        data: Plug = made.data
+        found = {name: _beside(made.fields[name], mistakes) for name in FILES if name in made.fields}
+        data: Plug = {**made.data, **found}
         return data
     return None
+
+
+def _beside(node: Node, mistakes: list[Diagnostic]) -> str:
+    """A path from the folder of the file it stands in, made absolute: it is opened from somewhere else."""
+    path = Path(os.path.abspath(node.place.source.path.parent / str(node.value)))
+    if not path.is_file():
+        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.csv") if p.is_file()])
+        mistakes.append(node.says("not-found", f"there is no file '{called(path)}'{near}"))
+    return str(path)
 
 
 def _p90(node: Node | None, mistakes: list[Diagnostic]) -> float | None:

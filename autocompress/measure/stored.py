@@ -34,11 +34,12 @@ def stored(file: Path) -> dict[str, Stored]:
 
 
 def bits(tensor: TensorProto) -> int:
-    """Of signed integers: the fewest whose range, the same on both sides of 0, holds all of them."""
+    """Of signed integers: the fewest that hold all of them, in two's complement."""
     if tensor.data_type not in INTEGER:
         return NARROW.get(tensor.data_type, 8 * numpy_helper.to_array(tensor).itemsize)
-    largest = int(np.abs(numpy_helper.to_array(tensor).astype(np.int16)).max(initial=0))
-    return min(largest.bit_length() + 1, NARROW.get(tensor.data_type, 8))
+    values = numpy_helper.to_array(tensor).astype(np.int16)
+    below, above = int(values.min(initial=0)), int(values.max(initial=0))
+    return max((-below - 1).bit_length() if below else 0, above.bit_length()) + 1
 
 
 def _stored(tensor: TensorProto) -> Stored:

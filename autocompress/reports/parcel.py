@@ -14,14 +14,19 @@ from autocompress.values.trial import Trial
 SCHEMA = "autocompress.export/v1"
 SUMS = "SHA256SUMS"
 FACTS = "facts.json"
-NAMES = {"weights": "weights.safetensors", "manifest": "manifest.json", "classes": "classes.json"}
+NAMES = {
+    "weights": "weights.safetensors",
+    "manifest": "manifest.json",
+    "classes": "classes.json",
+    "stored": "stored.json",
+}
 
 
 def parcel(view: StudyView, trial: Trial, artifacts: Mapping[str, bytes]) -> dict[str, bytes]:
     """Name and content of each file; `artifacts` are the trial's, by role."""
     manifest = json.loads(artifacts["manifest"])
     runtime = json.loads(artifacts["runtime"])
-    classes = json.loads(artifacts["classes"]) if "classes" in artifacts else []
+    names = json.loads(artifacts["classes"])["classes"] if "classes" in artifacts else []
     file = f"model{runtime['suffix']}"
     shown = preprocessing(manifest)
     found = {
@@ -29,7 +34,7 @@ def parcel(view: StudyView, trial: Trial, artifacts: Mapping[str, bytes]) -> dic
         **{name: artifacts[role] for role, name in NAMES.items() if role in artifacts},
         "preprocessing.json": _json(shown),
         "infer.py": infer(file, runtime["snippet"], manifest["inputs"], manifest["normalise"]).encode(),
-        "README.md": card(view, trial, file, tuple(one["name"] for one in classes)).encode(),
+        "README.md": card(view, trial, file, tuple(names)).encode(),
         FACTS: _json(facts(view, trial, file, runtime)),
     }
     return found | {SUMS: sums(found)}

@@ -15,12 +15,14 @@ from autocompress.measure import graph as graphs
 from autocompress.measure.accuracy import answers, per_class, scores
 from autocompress.measure.counted import bops, counted, layer_macs, nonzero
 from autocompress.measure.empty import empty
+from autocompress.measure.executed import executed
 from autocompress.measure.latency import race
 from autocompress.measure.memory import flash, peak_ram
 from autocompress.measure.packed import compressed, packed
 from autocompress.measure.parity import parity
 from autocompress.measure.rules import broken
 from autocompress.measure.runtimes.base import Runtime
+from autocompress.measure.stored import stored
 from autocompress.measure.throughput import throughput
 from autocompress.plugin import make
 from autocompress.study.artifacts import write_durably
@@ -29,6 +31,7 @@ from autocompress.study.deploy import FLOAT, lowered, runs_in
 from autocompress.study.estimates import estimated
 from autocompress.values import device as devices
 from autocompress.values.device import Device
+from autocompress.values.dialect import Dialect
 from autocompress.values.measurement import Measurement
 
 FAITHFUL = (0.98, 0.005)  # share of equal answers, change in accuracy
@@ -77,11 +80,18 @@ class Appraiser:
         y = data.val.y
         logits = answers(runtime.open(file), data.shown(data.val))
         agreement, change = COARSE if model.quantizer and not model.gridded else FAITHFUL
-        parity(model.net, logits, data.shown(data.val), y, agreement=agreement, change=change, file=file)
+        layers = make(Quantizer, model.quantizer).frozen(model.net, Dialect()) if model.quantizer else None
+        shown = data.shown(data.val)
+        parity(model.net, logits, shown, y, agreement=agreement, change=change, file=file, layers=layers)
         right = scores(logits, y, f"{file.name}, {runtime.version}, validation split")
         numbers = right + self.of_file(file, model, listed, is_baseline)
         save(model, folder, mean=data.mean, std=data.std)
-        papers = {"runtime": runs_in(settings, runtime), "classes": per_class(logits, y, data.classes)}
+        papers: dict[str, Any] = {
+            "runtime": runs_in(settings, runtime),
+            "classes": per_class(logits, y, data.classes),
+        }
+        if file.suffix == ".onnx":
+            papers["stored"] = {layer: each._asdict() for layer, each in stored(file).items()}
         for role, content in papers.items():
             (folder / f"{role}.json").write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
         files = {role: folder / f"{role}.json" for role in papers}
@@ -92,7 +102,8 @@ class Appraiser:
     ) -> tuple[Measurement, ...]:
         """What does not depend on how good its answers are."""
         params, macs, _ = counted(model.net, model.inputs, bits(model))
-        size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name)
+        note = str(executed(file)) if model.quantizer and file.suffix == ".onnx" else ""
+        size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name, note=note)
         found = [size, params, macs, nonzero(model.net)]
         if file.suffix == ".onnx" and (model.sparse or self._wanted & {"sparsity", "size_packed"}):
             found += packed(file)

@@ -1,4 +1,4 @@
-"""Every quantizer: close to the float file, smaller, quiet, the same bytes each time."""
+"""Every quantizer: close to what it was given, smaller, quiet, the same each time; on the file, or on the network."""
 
 import os
 from dataclasses import replace
@@ -7,23 +7,38 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hands import BIGGER, FAST, digits, finish, fresh, lab, made, settings
+import torch
+from hands import BIGGER, FAST, digits, finish, fresh, lab, made, same, settings, state
 
+from autocompress.compress.manifest import load, save
+from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.quantizers.onnx_static import OnnxStatic
 from autocompress.compress.train import fit
 from autocompress.measure.accuracy import answers
 from autocompress.measure.export import to_onnx
-from autocompress.measure.slim import slim
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
+from autocompress.measure.slim import slim
+from autocompress.values.dialect import Dialect
 
-every = pytest.mark.parametrize("quantizer", settings(Quantizer))
+
+def on(what: str) -> pytest.MarkDecorator:
+    cases = [case for case in settings(Quantizer) if made(Quantizer, case.values[0]).works_on == what]
+    return pytest.mark.parametrize("quantizer", cases)
+
+
+every_on_files, every_on_networks = on("file"), on("network")
+DIALECTS = [Dialect(), Dialect(signed=True, one_reader=True), Dialect(signed=True, folded=False)]
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory) -> Path:
-    """A trained file: ranges of random weights tell little."""
-    model = finish(fit(fresh(BIGGER), lab(), replace(FAST, epochs=4)))
+def model() -> Model:
+    """A trained one: ranges of random weights tell little."""
+    return finish(fit(fresh(BIGGER), lab(), replace(FAST, epochs=4)))
+
+
+@pytest.fixture(scope="module")
+def source(model, tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("float") / "float.onnx"
     to_onnx(model.net, model.inputs, file)
     return file
@@ -35,7 +50,7 @@ def calibration(quantizer: Quantizer):
     return (x[start : start + 32] for start in range(0, len(x), 32))
 
 
-@every
+@every_on_files
 def test_close_to_float_and_smaller(quantizer, source, tmp_path):
     plugin, target = made(Quantizer, quantizer), tmp_path / "small.onnx"
     plugin.convert(source, target, calibration(plugin))
@@ -45,11 +60,11 @@ def test_close_to_float_and_smaller(quantizer, source, tmp_path):
     expected, found = (answers(Onnxruntime().open(file), [x]) for file in (source, target))
     assert (expected.argmax(1) == found.argmax(1)).mean() >= 0.95
     assert np.abs(expected - found).mean() < 0.1 * np.abs(expected).mean()
-    assert target.stat().st_size < 0.5 * source.stat().st_size
+    assert target.stat().st_size < (0.25 + plugin.weight_bits / 32) * source.stat().st_size
     assert 1 <= plugin.weight_bits < 32
 
 
-@every
+@every_on_files
 def test_quiet_and_leaves_nothing_behind(quantizer, source, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     plugin = made(Quantizer, quantizer)
@@ -58,13 +73,62 @@ def test_quiet_and_leaves_nothing_behind(quantizer, source, tmp_path, monkeypatc
     assert capfd.readouterr() == ("", "")
 
 
-@every
+@every_on_files
 def test_the_same_bytes_each_time(quantizer, source, tmp_path):
     plugin = made(Quantizer, quantizer)
     files = [tmp_path / "one.onnx", tmp_path / "two.onnx"]
     for file in files:
         plugin.convert(source, file, calibration(plugin))
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@every_on_networks
+def test_a_network_answers_as_before_in_fewer_bits(quantizer, model):
+    plugin, x = made(Quantizer, quantizer), shown()
+    before = state(model)
+    quantized = plugin.prepare(model, lab())
+    assert same(before, state(model))
+    with torch.no_grad():
+        expected, found = model.net(x), quantized.net(x)
+    assert (expected.argmax(1) == found.argmax(1)).float().mean() >= 0.95
+    assert quantized.quantizer is not None
+    assert 1 <= plugin.bits_of(quantized.net) < 32
+
+
+@every_on_networks
+def test_what_is_placed_has_the_shapes_of_what_is_prepared(quantizer, model, tmp_path):
+    plugin = made(Quantizer, quantizer)
+    quantized, placed = plugin.prepare(model, lab()), plugin.placed(model)
+    assert {n: t.shape for n, t in state(quantized).items()} == {n: t.shape for n, t in state(placed).items()}
+    save(quantized, tmp_path, mean=(0.3,), std=(0.4,))
+    assert same(state(load(tmp_path)), state(quantized))
+
+
+@every_on_networks
+@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+def test_frozen_in_any_dialect_it_answers_the_same(quantizer, dialect, model):
+    plugin, x = made(Quantizer, quantizer), shown()
+    quantized = plugin.prepare(model, lab())
+    before = state(quantized)
+    frozen = plugin.frozen(quantized.net, dialect)
+    assert same(before, state(quantized))
+    with torch.no_grad():
+        torch.testing.assert_close(frozen(x), quantized.net(x))
+    assert not any(p.requires_grad for p in frozen.parameters())
+
+
+@every_on_networks
+def test_the_same_grids_each_time(quantizer, model):
+    plugin = made(Quantizer, quantizer)
+    torch.manual_seed(1)
+    one = plugin.prepare(model, lab())
+    torch.manual_seed(2)
+    assert same(state(one), state(plugin.prepare(model, lab())))
+
+
+def shown() -> torch.Tensor:
+    data = digits()
+    return torch.from_numpy(data.prepared(data.val.x))
 
 
 def test_onnx_static_activations_are_unsigned_and_weights_signed(source, tmp_path):

@@ -38,7 +38,7 @@ class Quantize(Relearning):
         options = settings["scheme"].get("choice", [settings["scheme"]])
         if any(find(Quantizer, option["use"]).works_on == "file" for option in options):
             return "nothing may follow it: it decides about the exported file"
-        return "the network is settled then: put it before" if later.rebuilds else ""
+        return "nothing changes how a network is built once its weights are on grids" if later.rebuilds else ""
 
     def shape(self, model: Model, lab: Lab) -> Model:
         return self.scheme.placed(model)
