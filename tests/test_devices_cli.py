@@ -28,7 +28,7 @@ def test_the_list_fits_the_terminal(tmp_path, columns, named):
     assert {line.split()[0] for line in lines[1:] if not line.endswith(":")} == set(device_names())
     (band,) = [line for line in lines if line.startswith("stm32u575-1v8 ")]
     assert band.split("STM32U575")[0].split() == [
-        *("stm32u575-1v8", "160", "MHz", "256", "KiB", "1.50", "MiB", "x-cube-ai", "est.", "±", "22", "%")
+        *("stm32u575-1v8", "160", "MHz", "256", "KiB", "1.50", "MiB", "x-cube-ai", "est.", "±", "10", "%")
     ]
     assert ("STM32U575 at" in band) == named
     starts = {line.index(word) for line in lines for word in ("est. ±", "measured") if word in line}
