@@ -1,4 +1,4 @@
-"""Networks that lose their bits as a stage: trained, killed, kept, taken up again, beside everything else that is done."""
+"""Networks that lose their bits as a stage: trained, killed, kept, taken up again, beside all else that is done."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hands import BIGGER, FAST, digits, finish, fresh, lab, same, state, teaching
+from hands import BIGGER, FAST, counting, digits, finish, fresh, lab, same, state, teaching
 from pydantic import ValidationError
 
 from autocompress.compress.cutting.surgery import cut
@@ -68,15 +68,9 @@ def test_killed_and_resumed_is_equal_to_uninterrupted(trained, tmp_path):
     begun = stage.run(trained, lab(trained, shelf=Shelf(tmp_path)))
     next(begun), next(begun)
     del begun
-    epochs = []
-    resumed = stage.run(trained, lab(trained, shelf=Shelf(tmp_path)))
-    while True:
-        try:
-            epochs.append(next(resumed).done)
-        except StopIteration as end:
-            assert same(state(straight), state(end.value))
-            break
-    assert epochs == [3]
+    resumed, epochs = counting(stage.run(trained, lab(trained, shelf=Shelf(tmp_path))))
+    assert epochs == 1
+    assert same(state(straight), state(resumed))
 
 
 def test_zeros_and_widths_outlive_it(trained):

@@ -10,6 +10,7 @@ from autocompress.compress.students.torchvision import Torchvision
 from autocompress.errors import Failure
 from autocompress.study import probe
 from autocompress.study.probe import Probe, Refused, options, probed
+from autocompress.values.device import Operators, Runtime
 
 SHUFFLED = {"use": "shufflenet_v2", "width": 0.25}
 BARE = {"use": "squeezenet", "width": 0.25}  # no batch norms
@@ -20,7 +21,7 @@ SHUFFLES = "its channels are shuffled, so none can go alone; make it narrower wi
 @pytest.fixture(autouse=True)
 def no_exports(monkeypatch):
     """They take seconds each, and have a test of their own."""
-    monkeypatch.setattr(probe, "_exports", lambda model, file: "?")
+    monkeypatch.setattr(probe, "_exports", lambda model, listed, data: "?")
 
 
 def tried(*stages, students=(SMALL,), **changes) -> list[Probe]:
@@ -113,8 +114,32 @@ def test_examples_are_shown_as_in_training(monkeypatch):
 def test_exports_and_bits_are_tried_too(monkeypatch):
     monkeypatch.undo()
     (fine,) = tried(INT8)
-    assert fine.exports.endswith(" kB")
+    assert fine.exports.endswith(" kB for onnxruntime")
     assert fine.refused == ()
+
+
+LSQ = {"use": "quantize", "scheme": {"use": "lsq", "weights": 4}}
+
+
+def test_bits_in_the_network_are_tried_in_the_runtimes_of_the_device():
+    device = study().device
+    several = device.model_copy(update={"runtimes": (Runtime(name="torch"), Runtime(name="onnxruntime"))})
+    (fine,) = tried(LSQ, device=several)
+    assert fine.refused == ()
+    (alone,) = tried(INT8, device=device.model_copy(update={"runtimes": (Runtime(name="torch"),)}))
+    assert [r.why.partition(",")[0] for r in alone.refused] == ["onnx_static rewrites ONNX files"]
+
+
+def test_layers_that_keep_32_bits_are_named():
+    (vit,) = tried(LSQ, students=[{"use": "vit", "dim": 48, "depth": 2, "patch": 2}])
+    assert any("MultiheadAttention" in text for text in vit.floats), vit.floats
+    assert tried(LSQ)[0].floats == ()
+
+
+def test_what_the_device_cannot_run_is_refused_before_a_study_begins():
+    picky = study().device.model_copy(update={"operators": Operators(deny=("conv2d",))})
+    (refused,) = tried(LSQ, device=picky)[0].refused
+    assert "conv2d is denied" in refused.why
 
 
 def test_a_few_images_are_enough_and_none_of_the_test_split():

@@ -89,6 +89,8 @@ def _tried(file: str) -> bool:
             for text in probe.kept:
                 data(f"            whole: {text}")
             data(f"       export: {probe.exports}")
+            for text in probe.floats:
+                data(f"               32 bits: {text}")
         for refused in probe.refused if probe.size else ():
             how = "every candidate needs it" if refused.always else "such candidates will fail, others not"
             data(f"       refused: {refused.stage}: {refused.why} ({how})")

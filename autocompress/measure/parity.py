@@ -77,7 +77,7 @@ def _torch_answers(
     with torch.inference_mode():
         for x in batches:
             first = x if first is None else first
-            parts += [net(some).numpy() for some in torch.from_numpy(x).split(PART)]
+            parts += [net(some).numpy() for some in torch.split(torch.from_numpy(x), PART)]
     net.train(training)
     assert first is not None
     return np.concatenate(parts), first

@@ -128,9 +128,8 @@ class Appraiser:
         graph, on = graphs.read(file), file.name
         if is_baseline and max(device.bits) < HALF:  # it is not for the device, only for comparison
             graph, on = graph.in_bits(BYTE), f"{on} if it were in {BYTE} bits"
-        elif fatal := [one for one in broken(graph, device) if one.fatal]:
-            more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
-            raise Failure("unsupported", f"{device.id} cannot run {fatal[0].operation}: {fatal[0].why}{more}")
+        else:
+            refuse_what_it_cannot_run(device, graph)
         kept: tuple[Measurement, ...] = ()
         if wants_flash:  # tools that write code take the weights out of a file; interpreters are given the file
             whole = on == file.name and not (listed.of and listed.export in ("onnx", "onnx-qdq"))
@@ -181,6 +180,13 @@ class Appraiser:
 
 def _settings(listed: devices.Runtime) -> dict[str, Any]:
     return {"use": listed.name, "threads": listed.threads}
+
+
+def refuse_what_it_cannot_run(device: Device, graph: graphs.Graph) -> None:
+    fatal = [one for one in broken(graph, device) if one.fatal]
+    if fatal:
+        more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
+        raise Failure("unsupported", f"{device.id} cannot run {fatal[0].operation}: {fatal[0].why}{more}")
 
 
 def picky(device: Device) -> bool:

@@ -124,4 +124,4 @@ def shaped(model: Model, stages: list[Stage], lab: Lab) -> Model:
 
 def bits(model: Model) -> float:
     """Of the weights in the exported file."""
-    return make(Quantizer, model.quantizer).weight_bits if model.quantizer else 32
+    return make(Quantizer, model.quantizer).bits_of(model.net) if model.quantizer else 32

@@ -2,18 +2,20 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from torch.fx import GraphModule
+
 from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.cutting.dissector import SHARED
 from autocompress.compress.examples import Examples
+from autocompress.compress.grid.place import left
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
-from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages._training import Taught
 from autocompress.compress.stages.base import Stage
 from autocompress.compress.start import fitted, started
@@ -21,12 +23,15 @@ from autocompress.compress.students.base import Student
 from autocompress.compress.teacher import Teacher
 from autocompress.data.base import Dataset, Split, loaded
 from autocompress.errors import Failure
+from autocompress.measure import graph as graphs
 from autocompress.measure.counted import counted
-from autocompress.measure.export import to_onnx
+from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
+from autocompress.study.appraise import picky, refuse_what_it_cannot_run
 from autocompress.study.compression import MAIN
-from autocompress.study.deploy import convert
+from autocompress.study.deploy import lowered
 from autocompress.study.evaluate import diagnosed
+from autocompress.values import device as devices
 from autocompress.values.device import Device
 from autocompress.values.metric import show
 from autocompress.values.recipe import Recipe
@@ -34,7 +39,6 @@ from autocompress.values.space import Choice, Float, Hole, Int, Order, Tree, Val
 from autocompress.values.study import StudySpec
 
 FEW = 16  # images; a method that wants whole batches gets one
-FILE = "model.onnx"
 EPOCH = 1e-9  # a fidelity at which every training takes one epoch
 
 
@@ -53,7 +57,8 @@ class Probe:
     size: str  # parameters and MACs; empty if it cannot be built
     cuts: str  # how many groups of channels can be cut, or why none
     kept: tuple[str, ...]  # layers that keep their channels, and why
-    exports: str  # how large the file is, or why there is none
+    exports: str  # how large the file is in each of the device's runtimes, or why there is none
+    floats: tuple[str, ...]  # layers that keep 32 bits where others lose them, and why
     refused: tuple[Refused, ...]
     seconds: float
 
@@ -91,20 +96,20 @@ def _probe(spec: StudySpec, data: Dataset, student: Tree, stages: list[tuple[Tre
         model = _begun(spec, data, student, lambda: teachers(MAIN).model)
         params, macs, _ = counted(model.net, model.inputs)
     except Exception as error:
-        return Probe(line, "", "", (), "", (Refused("", _why(error), True),), time.monotonic() - began)
+        return Probe(line, "", "", (), "", (), (Refused("", _why(error), True),), time.monotonic() - began)
     shown = Examples(data, [make(Augmentation, one) for one in spec.augment])
     lab = Lab(data, examples=shown, teachers=teachers, fidelity=EPOCH, round_to=_device(spec).round_to)
     size = f"{show('params', params.value)} parameters, {show('macs', macs.value)} MACs"
     cuts, kept = _cuts(model)
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        exports = _exports(model, Path(folder) / FILE)
-        tried = (_tried(model, lab, tree, always, Path(folder)) for tree, always in stages)
-        refused = tuple(one for one in tried if one is not None)
-    return Probe(line, size, cuts, kept, exports, refused, time.monotonic() - began)
+    device, floats = _device(spec), dict[str, str]()
+    exports = "; ".join(_exports(model, listed, data) for listed in device.runtimes)
+    tried = [_tried(model, lab, tree, always, device, floats) for tree, always in stages]
+    refused = tuple(one for one in tried if one is not None)
+    return Probe(line, size, cuts, kept, exports, _grouped(floats), refused, time.monotonic() - began)
 
 
-def _tried(model: Model, lab: Lab, tree: Tree, always: bool, folder: Path) -> Refused | None:
-    """One stage on a student that has learned nothing: it shall work, not be good."""
+def _tried(model: Model, lab: Lab, tree: Tree, always: bool, device: Device, floats: dict[str, str]) -> Refused | None:
+    """One stage on a student that has learned nothing: it shall work, not be good. What keeps 32 bits: `floats`."""
     phrase = Recipe.of({"student": None, "stages": [tree]}).line.partition(" → ")[2]
     try:
         stage = make(Stage, tree)
@@ -113,23 +118,31 @@ def _tried(model: Model, lab: Lab, tree: Tree, always: bool, folder: Path) -> Re
         while True:
             next(running)
     except StopIteration as end:
-        left: Model = end.value
-        return _quantized(left, lab.data, folder, phrase, always) if left.quantizer else None
+        grown: Model = end.value
+        return _quantized(grown, lab.data, device, floats, phrase, always) if grown.quantizer else None
     except Exception as error:
         if isinstance(error, Failure) and error.code in ("nan_loss", "no_effect"):
             return None  # of this ratio, of this rate: another may do
         return Refused(phrase, _why(error), always)
 
 
-def _quantized(model: Model, data: Dataset, folder: Path, phrase: str, always: bool) -> Refused | None:
-    assert model.quantizer is not None
-    if not (folder / FILE).exists():
-        return None  # that it cannot be exported is said already
-    try:
-        convert(make(Quantizer, model.quantizer), folder / FILE, folder / "short.onnx", data)
-    except Exception as error:
-        return Refused(phrase, _why(error), always)
-    return None
+def _quantized(
+    model: Model, data: Dataset, device: Device, floats: dict[str, str], phrase: str, always: bool
+) -> Refused | None:
+    """Is there a runtime of the device that takes it?"""
+    if isinstance(model.net, GraphModule):
+        floats |= left(model.net)
+    reasons = []
+    for listed in device.runtimes:
+        with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+            try:
+                file = _lowered(model, listed, data, Path(folder))
+                if picky(device):
+                    refuse_what_it_cannot_run(device, graphs.read(file))
+                return None
+            except Exception as error:
+                reasons.append(_why(error))
+    return Refused(phrase, "; ".join(dict.fromkeys(reasons)), always)
 
 
 def _cuts(model: Model) -> tuple[str, tuple[str, ...]]:
@@ -138,18 +151,30 @@ def _cuts(model: Model) -> tuple[str, tuple[str, ...]]:
     except Exception as error:
         return _why(error), ()
     many = len(anatomy.groups)
-    left = {name: why for name, why in anatomy.left.items() if name != model.parts.head}
+    whole = {name: why for name, why in anatomy.left.items() if name != model.parts.head}
+    return f"{many} group{'s' if many != 1 else ''} of channels can be cut", _grouped(whole)
+
+
+def _grouped(left: Mapping[str, str]) -> tuple[str, ...]:
+    """Layers by the reason why they are left as they are."""
     reasons = {why: [name for name, w in left.items() if w == why] for why in dict.fromkeys(left.values())}
-    kept = tuple(f"{_few(names)}: {why}" for why, names in reasons.items())
-    return f"{many} group{'s' if many != 1 else ''} of channels can be cut", kept
+    return tuple(f"{_few(names)}: {why}" for why, names in reasons.items())
 
 
-def _exports(model: Model, file: Path) -> str:
-    try:
-        to_onnx(model.net, model.inputs, file)
-    except Exception as error:
-        return _why(error)
-    return f"{file.stat().st_size / 1000:,.0f} kB"
+def _exports(model: Model, listed: devices.Runtime, data: Dataset) -> str:
+    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+        try:
+            file = _lowered(model, listed, data, Path(folder))
+        except Exception as error:
+            return f"{listed.name}: {_why(error)}"
+        return f"{file.stat().st_size / 1000:,.0f} kB for {listed.name}"
+
+
+def _lowered(model: Model, listed: devices.Runtime, data: Dataset, folder: Path) -> Path:
+    runtime = make(Runtime, {"use": listed.name})
+    if runtime.missing:
+        raise Failure("measure", runtime.missing)
+    return lowered(model, runtime, folder, data)
 
 
 def _begun(spec: StudySpec, data: Dataset, student: Tree, teacher: Callable[[], Model]) -> Model:
