@@ -8,7 +8,21 @@ from pathlib import Path
 import pytest
 from outside import STUDY, program
 
-VERBS = "init check run resume status front export verify plugins schema devices runtimes doctor".split()
+VERBS = [
+    "init",
+    "check",
+    "run",
+    "resume",
+    "status",
+    "front",
+    "export",
+    "verify",
+    "plugins",
+    "schema",
+    "devices",
+    "runtimes",
+    "doctor",
+]
 HEAVY = ["torch", "optuna", "ray", "pandas", "onnx", "onnxruntime", "sklearn", "pydantic", "sqlalchemy"]
 
 

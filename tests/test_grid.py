@@ -96,7 +96,7 @@ def test_steps_of_weights_are_better_than_those_of_either_formula(bits):
     def error(step: torch.Tensor | None) -> float:
         grid = Grid.of_weights(bits, 16)
         grid.suit(weight) if step is None else grid.unit.copy_(step)
-        return float((grid(weight) - weight).square().mean())
+        return (grid(weight) - weight).square().mean().item()
 
     assert error(None) <= 1.001 * min(error(rows.amax(1) / high), error(2 * rows.mean(1) / math.sqrt(high)))
 

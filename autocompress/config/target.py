@@ -31,6 +31,9 @@ class Target(NamedTuple):
 def target(node: Node, mistakes: list[Diagnostic]) -> Target:
     """Read a device, with everything it inherits."""
     before = len(errors(mistakes))
+    if not isinstance(node.value, dict):
+        validated(DeviceFile, node, mistakes)  # says what it is instead
+        return Target(None, {}, ())
     node, stale = whole(node, mistakes)
     sources = Sources(node.get("evidence"), mistakes, {})
     evidence = {k: v for k, v in node.fields.items() if k == "evidence"}

@@ -28,7 +28,7 @@ def parcel(view: StudyView, trial: Trial, artifacts: Mapping[str, bytes]) -> dic
     runtime = json.loads(artifacts["runtime"])
     names = json.loads(artifacts["classes"])["classes"] if "classes" in artifacts else []
     file = f"model{runtime['suffix']}"
-    shown = preprocessing(manifest)
+    shown = preprocessing(manifest, runtime["layout"])
     found = {
         file: artifacts["model"],
         **{name: artifacts[role] for role, name in NAMES.items() if role in artifacts},
@@ -57,14 +57,14 @@ def facts(view: StudyView, trial: Trial, file: str, runtime: Mapping[str, Any]) 
     }
 
 
-def preprocessing(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def preprocessing(manifest: Mapping[str, Any], layout: str) -> dict[str, Any]:
     """What the file wants to see, for those who write their own code around it."""
-    c, h, w = manifest["inputs"]
+    sizes: dict[str, Any] = {"N": "n", **dict(zip("CHW", manifest["inputs"], strict=True))}
     return {
         "schema": "autocompress.preprocessing/v1",
-        "layout": "NCHW",
-        "shape": ["n", c, h, w],
-        "dtype": "float32",
+        "layout": layout,
+        "shape": [sizes[axis] for axis in layout],
+        "dtype": "float32; a file that takes integers says itself by which scale",
         "from": "pixels of 0 to 255, colours as RGB",
         "formula": "(x / 255 - mean) / std, per channel",
         "mean": manifest["normalise"]["mean"],

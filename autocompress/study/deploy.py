@@ -49,6 +49,7 @@ def runs_in(settings: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
         "threads": runtime.threads,
         "version": runtime.version,
         "suffix": runtime.suffix,
+        "layout": runtime.layout,
         "snippet": runtime.snippet._asdict(),
     }
 

@@ -33,6 +33,7 @@ class Runtime(Plugin, ABC):
     suffix: ClassVar[str]  # of the files it runs
     dialect: ClassVar[Dialect] = Dialect()  # how quantized networks have to be written before they are lowered
     snippet: ClassVar[Snippet]  # for whoever is handed a file
+    layout: ClassVar[str] = "NCHW"  # of images in the files
     module: ClassVar[str]  # what it imports
     extra: ClassVar[str] = ""  # of autocompress, that brings it; empty: it is always here
 

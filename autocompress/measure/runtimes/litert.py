@@ -47,6 +47,7 @@ class Litert(Runtime):
 
     suffix: ClassVar[str] = ".tflite"
     dialect: ClassVar[Dialect] = Dialect(signed=True, folded=False)
+    layout: ClassVar[str] = "NHWC"
     module: ClassVar[str] = "ai_edge_litert"
     extra: ClassVar[str] = "litert"
     snippet: ClassVar[Snippet] = Snippet(
