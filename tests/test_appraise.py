@@ -10,6 +10,7 @@ from hands import SMALL, digits, fresh, lab
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.errors import Failure
 from autocompress.measure import graph
+from autocompress.measure.counted import counted
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
 from autocompress.plugin import make
 from autocompress.search.gate import refused
@@ -124,33 +125,56 @@ def test_of_several_runtimes_the_fastest_counts_and_one_that_cannot_is_left_out(
 
 
 def foresight(folder: Path, device: Device, *hard: str) -> Foresight:
-    return Foresight(Appraiser(device, set(hard), folder / "references"), device, set(hard), folder / "files")
+    limits = [Limit(metric=metric, side="max", bound=1e-3) for metric in hard]
+    return Foresight(Appraiser(device, set(hard), folder / "references"), device, limits, folder / "files")
 
 
 def test_what_a_hard_limit_speaks_of_is_known_before_training_and_asked_for_once(tmp_path, monkeypatch):
     seen = foresight(tmp_path, away(), "latency_p95", "accuracy", "macs")
-    first = seen.of(fresh(SMALL), digits())
+    first = seen.of(fresh(SMALL), digits(), {})
     assert [m.metric for m in first] == ["latency_p95"]
     assert first[0].on == "model.onnx, d by op_cycles, untrained"
-    monkeypatch.setattr(Appraiser, "of_file", lambda *a: pytest.fail("asked twice"))
-    assert seen.of(fresh(SMALL, seed=5), digits()) == first  # other weights, same shapes
+    monkeypatch.setattr(Appraiser, "of_file", lambda *a, **k: pytest.fail("asked twice"))
+    assert seen.of(fresh(SMALL, seed=5), digits(), {}) == first  # other weights, same shapes
     with pytest.raises(pytest.fail.Exception):
-        seen.of(fresh({**SMALL, "width": 12}), digits())
+        seen.of(fresh({**SMALL, "width": 12}), digits(), {})
     with pytest.raises(pytest.fail.Exception):
-        foresight(tmp_path, away(clock_hz=80e6), "latency_p95").of(fresh(SMALL), digits())
+        foresight(tmp_path, away(clock_hz=80e6), "latency_p95").of(fresh(SMALL), digits(), {})
 
 
 def test_without_such_a_limit_nothing_is_exported(tmp_path, monkeypatch):
     monkeypatch.setattr("autocompress.study.foresight.lowered", lambda *a: pytest.fail("exported"))
-    assert foresight(tmp_path, away(), "accuracy", "params").of(fresh(SMALL), digits()) == ()
+    assert foresight(tmp_path, away(), "accuracy", "params").of(fresh(SMALL), digits(), {}) == ()
+
+
+def test_what_the_baseline_keeps_with_ease_its_smaller_need_not_prove(tmp_path, monkeypatch):
+    monkeypatch.setattr("autocompress.study.foresight.lowered", lambda *a: pytest.fail("exported"))
+    seen, shape = foresight(tmp_path, away(), "latency_p95"), fresh(SMALL)
+    base = {"latency_p95": 0.4e-3, "params": 1e9, "macs": 1e9}
+    assert seen.of(shape, digits(), base) == ()
+    for other in ({"latency_p95": 0.6e-3}, {"params": 10.0}, {"macs": 10.0}):
+        with pytest.raises(pytest.fail.Exception):
+            seen.of(shape, digits(), base | other)
+    with pytest.raises(pytest.fail.Exception):  # it may hold what the device cannot run
+        foresight(tmp_path, away(operators=Operators(deny=("mul",))), "latency_p95").of(shape, digits(), base)
+
+
+def test_a_size_that_weights_leave_far_behind_is_not_exported_and_only_exported_otherwise(tmp_path, monkeypatch):
+    here, shape = device(), fresh(SMALL)
+    weights = counted(shape.net, shape.inputs)[2].value
+    monkeypatch.setattr(appraise, "race", lambda *a, **k: pytest.fail("run"))
+    for bound, known in ((2 * weights + 16_384, []), (weights, ["size"])):
+        limits = [Limit(metric="size", side="max", bound=bound)]
+        seen = Foresight(Appraiser(here, {"size"}, tmp_path), here, limits, tmp_path / "files")
+        assert [m.metric for m in seen.of(shape, digits(), {})] == known
 
 
 def test_a_damaged_note_is_made_again(tmp_path):
     seen = foresight(tmp_path, away(), "latency_p95")
-    first = seen.of(fresh(SMALL), digits())
+    first = seen.of(fresh(SMALL), digits(), {})
     for note in (tmp_path / "files").iterdir():
         note.write_text("{")
-    assert seen.of(fresh(SMALL), digits()) == first
+    assert seen.of(fresh(SMALL), digits(), {}) == first
 
 
 @pytest.mark.parametrize(("how", "spread", "broken"), [("measured", 0.3e-3, False), ("measured", 0.2e-3, True)])

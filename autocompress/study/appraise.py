@@ -98,9 +98,9 @@ class Appraiser:
         return Appraised(numbers, {"model": file, "manifest": folder / MANIFEST, "weights": folder / WEIGHTS} | files)
 
     def of_file(
-        self, file: Path, model: Model, listed: devices.Runtime, is_baseline: bool = False
+        self, file: Path, model: Model, listed: devices.Runtime, is_baseline: bool = False, *, timed: bool = True
     ) -> tuple[Measurement, ...]:
-        """What does not depend on how good its answers are."""
+        """What does not depend on how good its answers are. Unless `timed`, nothing is run."""
         params, macs, _ = counted(model.net, model.inputs, bits(model))
         note = str(executed(file)) if model.quantizer and file.suffix == ".onnx" else ""
         size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name, note=note)
@@ -111,7 +111,7 @@ class Appraiser:
             found.append(self._bops(model))
         if "size_lzma" in self._wanted:
             found.append(compressed(file))
-        if self._device.measurement == "local":
+        if self._device.measurement == "local" and timed:
             found += self._times(file, model, listed, is_baseline)
             if "peak_ram" in self._wanted and self._device.estimator("peak_ram") is None:
                 found.append(self._memory(file, model, listed))

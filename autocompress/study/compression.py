@@ -1,5 +1,6 @@
 """What a compression candidate goes through: shapes, stages, export, measurement. The default work of a study."""
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from autocompress.data.base import Dataset, loaded
 from autocompress.measure.counted import counted
 from autocompress.plugin import find, make
 from autocompress.study.appraise import Appraiser
-from autocompress.study.artifacts import Artifacts
+from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.cache import Cache, code_version
 from autocompress.study.course import Course, bits, shaped
 from autocompress.study.evaluate import Events
@@ -64,8 +65,8 @@ class Bench:
         asked = {aim.metric for aim in spec.objectives} | {limit.metric for limit in spec.limits}
         self._appraiser = Appraiser(spec.device, asked, folder / "references")
         self._cache = Cache(cache_folder())
-        hard = {limit.metric for limit in spec.limits if limit.hard}
-        self._foresight = Foresight(self._appraiser, spec.device, hard, cache_folder() / "files")
+        self._foresight = Foresight(self._appraiser, spec.device, spec.limits, cache_folder() / "files")
+        self._baseline = folder / "references" / "baseline.json"  # its numbers, for those who come after it
         self._kept = Kept(self._cache.answers)
         self._models: dict[str, Model] = {}  # teachers, by name
 
@@ -88,6 +89,9 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="autocompress-") as name:
             found = self._appraiser.appraised(made, lab.data, Path(name), is_baseline=job.number == BASELINE)
             artifacts = {role: self._artifacts.put(path) for role, path in found.files.items()}
+            if job.number == BASELINE:
+                numbers = {m.metric: m.value for m in found.measurements}
+                write_durably(self._baseline, json.dumps(numbers).encode())
         seconds = time.monotonic() - began
         yield Done(job.number, Outcome("complete", found.measurements, artifacts, seconds, len(stages), course.cached))
 
@@ -96,7 +100,14 @@ class Bench:
         shape = shaped(model, stages, lab)
         yield counted(shape.net, shape.inputs, bits(shape))
         if job.number != BASELINE and all(stage.exact for stage in stages):
-            yield self._foresight.of(shape, lab.data)
+            yield self._foresight.of(shape, lab.data, self._known_of_baseline())
+
+    def _known_of_baseline(self) -> dict[str, float]:
+        try:
+            known: dict[str, float] = json.loads(self._baseline.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known
 
     @cached_property
     def _data(self) -> Dataset:
