@@ -14,7 +14,8 @@ from autocompress.compress.grid.sensitivity import harms
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.train import fit
 from autocompress.errors import Failure
-from autocompress.plugin import make
+from autocompress.plugin import make, written
+from autocompress.study.evaluate import diagnosed
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,10 @@ def test_allocated_bits_do_less_harm_than_as_many_everywhere(weights):
 
 
 def test_bits_are_said_once():
-    with pytest.raises(ValueError, match="leave out `weights` and `layers`"):
+    with pytest.raises(ValueError, match="leave out `weights` and `layers`") as caught:
         make(Quantizer, {"use": "lsq", "weights": 4, "allocate": "knapsack"})
-    assert make(Quantizer, {"use": "lsq", "allocate": "knapsack"}).allocate == Knapsack()
+    text = "allocate: says how many bits weights have; leave out `weights` and `layers`"
+    assert diagnosed(caught.value) == ("bad_recipe", text)
+    plug = make(Quantizer, {"use": "lsq", "allocate": "knapsack"})
+    assert plug.allocate == Knapsack()
+    assert make(Quantizer, written(Quantizer, plug)) == plug  # as a model on the disk says it

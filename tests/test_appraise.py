@@ -77,6 +77,17 @@ def test_a_measured_latency_is_what_energy_is_told_from(tmp_path):
     assert told.found[0].value == pytest.approx(0.0236 * 2e-3)
 
 
+def test_what_follows_from_an_unknown_number_is_unknown_for_its_reason(tmp_path):
+    """Energy comes from latency: that latency is unknown helps nobody, why it is does."""
+    file = tmp_path / "model.onnx"
+    Onnxruntime().lower(fresh(SMALL).net, (1, 8, 8), file)
+    cycles = dict.fromkeys(("conv2d", "pointwise", "depthwise", "linear"), 1.0)
+    eight = {"use": "op_cycles", "cycles_per_mac": cycles, "error": {"p90": "10 %"}}
+    told = estimated(away(estimators={"energy": ENERGY, "latency": eight}), graph.read(file), {}, "model.onnx", set())
+    assert told.reasons["energy"] == told.reasons["latency_p50"]
+    assert told.reasons["energy"].startswith("op_cycles speaks of int8")
+
+
 def test_what_a_device_cannot_run_is_refused_by_name(tmp_path):
     int8 = away(bits=(8,), float_fallback=False)
     with pytest.raises(Failure, match=r"d cannot run .*: computes in 32 bits; it wants 8 \(and \d+ more\)"):

@@ -127,3 +127,19 @@ def test_a_mistake_in_each_of_three_files(tmp_path: Path) -> None:
         load_study(tmp_path / "study.yaml")
     found = [(Path(d.file).name, d.code) for d in caught.value.diagnostics]
     assert found == [("device.yaml", "bad-unit"), ("space.yaml", "unknown-plugin"), ("study.yaml", "out-of-range")]
+
+
+def test_who_has_no_parent_is_not_told_what_it_would_inherit(tmp_path: Path) -> None:
+    (tmp_path / "child.yaml").write_text("schema: autocompress.device/v1\nextends: raspbery-pi-5\nid: child\n")
+    with pytest.raises(ConfigError) as caught:
+        load_device(tmp_path / "child.yaml")
+    assert [mistake.code for mistake in caught.value.diagnostics] == ["unknown-name"]
+
+
+def test_a_runtime_by_its_bare_name_is_told_how_to_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        child(tmp_path, "runtime: [onnxruntime, openvino]\n")
+    assert [mistake.hint for mistake in caught.value.diagnostics] == [
+        "write {name: onnxruntime}",
+        "write {name: openvino}",
+    ]

@@ -93,4 +93,4 @@ def test_flash_is_what_is_stored_and_what_runs_it():
     m = flash(98_496, 36 * 1024, "model.tflite")
     assert m.value == 98_496 + 36 * 1024
     assert (m.metric, m.how, m.on) == ("flash", "counted", "model.tflite")
-    assert m.note == "36864 bytes of it are the runtime's code"
+    assert m.note == "36.00 KiB of it are the runtime's code"

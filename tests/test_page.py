@@ -19,6 +19,7 @@ from autocompress.reports.html import Html, join, tag
 from autocompress.reports.page import CSP, page
 from autocompress.reports.provenance import provenance
 from autocompress.reports.table import plain, summary
+from autocompress.values.device import Runtime
 from autocompress.values.front import front
 from autocompress.values.job import BASELINE
 from autocompress.values.limit import Limit, Objective
@@ -134,6 +135,14 @@ def test_the_page_answers_first() -> None:
     assert "11 trials in 1 h 2 min · Laptop · onnxruntime" in seen
 
 
+def test_the_page_names_the_runtime_of_the_device_and_not_what_stands_in_for_it() -> None:
+    spec = view().spec
+    runtimes = (Runtime(of="x-cube-ai", version="10.2"), Runtime(name="litert"))
+    device = spec.device.model_copy(update={"runtimes": runtimes})
+    seen = Reader(page(replace(view(), spec=spec.model_copy(update={"device": device})))).seen
+    assert "11 trials in 1 h 2 min · Laptop · x-cube-ai 10.2, litert" in seen
+
+
 def test_bars_show_the_room_below_a_limit() -> None:
     text = page(view(TRIALS[1:3]))
     assert "width:50.0%" in text  # 50 of 100 KiB
@@ -151,6 +160,9 @@ def test_numbers_say_where_they_come_from() -> None:
         "file size": ("counted", "model.onnx"),
         "test accuracy": ("measured", "test, 400 images"),
     }
+    same = tuple(t.model_copy(update={"measurements": numbers(0.95, 5e-4, 50, note="as ever")}) for t in TRIALS[:2])
+    told = {p.title: p.text for p in provenance(view(same, baseline=()))}
+    assert told["accuracy"] == "val, 360 images; n = 360; as ever"  # of all of them: said once
     assert [p.text for p in provenance(view((), baseline=(m("size", 1),)))] == ["on what is not recorded"]
 
 

@@ -60,6 +60,12 @@ def test_an_estimate_is_not_compared_with_a_measurement() -> None:
     ]
 
 
+def test_what_compares_estimates_says_so() -> None:
+    old, new = (m("latency_p50", value, how="estimated") for value in (2e-3, 1e-3))
+    [claim] = against((new,), (old,))
+    assert (claim.before, claim.after) == ("≈ 2.00 ms", "≈ 1.00 ms")
+
+
 def test_amounts_tell_from_nothing() -> None:
     assert [times(x) for x in (1.001, 1.04, 3.44, 163.2)] == ["1.001x", "1.04x", "3.4x", "163x"]
     assert [points(x) for x in (-0.003, 0.012, -0.0004, 1e-9)] == ["−0.3", "+1.2", "−0.04", "0.00"]

@@ -47,6 +47,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_write_makes_its_folder(tmp_path):
+    write_durably(tmp_path / "references" / "baseline.json", b"{}")
+    assert (tmp_path / "references" / "baseline.json").read_bytes() == b"{}"
+
+
 def test_sqlite_is_in_wal_mode(tmp_path):
     _, store = lived(spec(budget=Budget(trials=2)), tmp_path)
     mode = sqlite3.connect(tmp_path / "study.db").execute("PRAGMA journal_mode").fetchone()[0]

@@ -7,10 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 from outside import STUDY, program
 
+from autocompress.cli.live import _line
 from autocompress.study.store import Store
+from autocompress.values.limit import Objective
+from autocompress.values.measurement import Measurement
+from autocompress.values.recipe import Recipe
+from autocompress.values.trial import Trial
 
 
 def test_on_a_terminal_numbers_move(tmp_path):
@@ -107,3 +113,12 @@ def test_ctrl_c_twice_drops_it_and_resume_takes_it_up(tmp_path):
     stored = Store(f"sqlite:///{tmp_path}/studies/long/study.db", "long").trials()
     assert [t.recipe for t in stored][: len(trials)] == [t.recipe for t in trials]
     assert all(t.state not in ("running", "waiting") for t in stored)
+
+
+def test_lines_mark_what_is_estimated():
+    aim = Objective(metric="latency_p50", direction="minimize")
+    loop = SimpleNamespace(spec=SimpleNamespace(objectives=(aim,)), front=SimpleNamespace(members=()))
+    for how, text in (("estimated", "≈ 1.00 ms"), ("measured", "1.00 ms")):
+        numbers = (Measurement(metric="latency_p50", value=1e-3, how=how),)
+        trial = Trial(number=0, recipe=Recipe.of({"student": {"use": "cnn"}}), state="complete", measurements=numbers)
+        assert _line(trial, loop).plain.startswith(f"#0    {text}")

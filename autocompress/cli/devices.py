@@ -234,6 +234,7 @@ def _said(value: Any) -> str:
 def _flat(device: "Device") -> dict[str, Any]:
     """Dotted field -> value; limits and objectives by metric, provenance left out."""
     tree = device.model_dump(mode="json", exclude={"provenance", "limits", "objectives", "runtimes"})
+    (tree["flash"] or {}).pop("io_in_arena", None)  # speaks of RAM
     tree["runtime"] = {r.name if len(device.runtimes) > 1 else "": r.model_dump(mode="json") for r in device.runtimes}
     tree["limits"] = {x.metric: f"{x}{'' if x.hard else ' (soft)'}" for x in device.limits}
     tree["objectives"] = [o.metric for o in device.objectives]

@@ -9,8 +9,10 @@ from rich.live import Live
 from rich.text import Text
 
 from autocompress.cli.out import people
+from autocompress.reports.grid import ESTIMATED
 from autocompress.study.core import Happening, Loop
 from autocompress.study.study import Study
+from autocompress.values.measurement import Measurement
 from autocompress.values.metric import show
 from autocompress.values.trial import Trial
 
@@ -96,7 +98,7 @@ def _best(loop: Loop) -> str:
 def _ended(happening: Happening, loop: Loop) -> list[Text]:
     """A line for what is over."""
     if happening.kind == "baseline":
-        numbers = "  ".join(f"{m.metric} {show(m.metric, m.value)}" for m in loop.baseline)
+        numbers = "  ".join(f"{m.metric} {_shown(m.metric, m)}" for m in loop.baseline)
         return [Text.assemble(("baseline  ", "bold"), numbers)]
     if happening.kind != "ended" or happening.trial is None:
         return []
@@ -107,7 +109,7 @@ def _line(trial: Trial, loop: Loop) -> Text:
     head = f"#{trial.number:<4} "
     match trial.state:
         case "complete":
-            numbers = "  ".join(show(o.metric, trial.value(o.metric)) for o in loop.spec.objectives)
+            numbers = "  ".join(_shown(o.metric, trial.measured(o.metric)) for o in loop.spec.objectives)
             broken = f"  breaks {', '.join(trial.broken)}" if trial.broken else ""
             member = any(t.number == trial.number for t in loop.front.members)
             style = "bold green" if member else "" if trial.feasible else "yellow"
@@ -119,6 +121,12 @@ def _line(trial: Trial, loop: Loop) -> Text:
             return Text.assemble(head, ("stopped early", "dim"))
     first = trial.message.strip().splitlines()[-1] if trial.message.strip() else ""
     return Text.assemble(head, (f"failed [{trial.code}] {first}", "red"))
+
+
+def _shown(metric: str, m: Measurement | None) -> str:
+    if m is None:
+        return "–"
+    return f"{ESTIMATED} {show(metric, m.value)}" if m.how == "estimated" else show(metric, m.value)
 
 
 def _percent(amount: float) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from autocompress.config.cores import known_core, known_isa
@@ -93,6 +93,15 @@ class Runs(Section):
     threads: Annotated[int, Field(ge=1)] = 1
     options: dict[str, Scalar] = Field(default_factory=dict)
     overheads: Overheads = Overheads()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            raise PydanticCustomError(
+                "wrong-type", "{text}", {"text": f"wants a mapping, got '{given}'", "hint": f"write {{name: {given}}}"}
+            )
+        return given
 
 
 class Weights(Section):

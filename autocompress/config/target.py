@@ -35,12 +35,15 @@ def target(node: Node, mistakes: list[Diagnostic]) -> Target:
         validated(DeviceFile, node, mistakes)  # says what it is instead
         return Target(None, {}, ())
     node, stale = whole(node, mistakes)
+    orphan = len(errors(mistakes)) > before
     sources = Sources(node.get("evidence"), mistakes, {})
     evidence = {k: v for k, v in node.fields.items() if k == "evidence"}
     node = sources.plain(replace(node, value={k: v for k, v in node.fields.items() if k != "evidence"}))
     node = _listed(replace(node, value={**node.fields, **evidence}))
     node = secrets(node, mistakes)
     file = validated(DeviceFile, node, mistakes)
+    if orphan:  # what it seems to lack may be what it would inherit
+        mistakes[:] = [mistake for mistake in mistakes if mistake.code != "missing-key"]
     hardware, measurement = node.get("hardware"), node.get("measurement")
     clock = bool(hardware and hardware.get("clock"))
     told = estimates(measurement.get("estimators") if measurement else None, sources, clock, stale)

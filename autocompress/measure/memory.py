@@ -12,6 +12,7 @@ from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.values.device import Protocol
 from autocompress.values.measurement import Measurement
+from autocompress.values.metric import show
 
 TIMES = 3  # fresh processes
 LOWER = "; a lower bound: the peak could not be reset here, so it is what rose above that of starting up"
@@ -52,5 +53,5 @@ def peak_ram(
 
 def flash(stored: float, code: float, what: str) -> Measurement:
     """Bytes of the model as the device stores it, be it the whole file or its weights, and of the code that runs it."""
-    note = f"{code:.0f} bytes of it are the runtime's code"
+    note = f"{show('flash', code)} of it are the runtime's code"
     return Measurement(metric="flash", value=stored + code, how="counted", on=what, note=note)

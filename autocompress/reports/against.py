@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autocompress.reports.grid import cell
 from autocompress.values.measurement import Measurement, by_metric, within_noise
-from autocompress.values.metric import known, show
+from autocompress.values.metric import known
 
 WORDS = {  # metric -> (when the number falls, when it rises)
     "size": ("smaller", "larger"),
@@ -55,7 +56,7 @@ def against(
 
 def _compared(old: Measurement, new: Measurement) -> Against:
     metric = new.metric
-    before, after = (show(metric, m.value, m.spread) for m in (old, new))
+    before, after = cell(old), cell(new)
     title = known(metric).title
     if old.value == new.value and not (old.spread or new.spread):
         return Against(metric, "same", title, before, after)

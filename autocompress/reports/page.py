@@ -36,7 +36,7 @@ def page(view: StudyView) -> str:
 
 def _top(view: StudyView) -> Html:
     device = view.spec.device
-    where = [device.name, f"{device.runtime.name} {device.runtime.version}".strip()] if device else []
+    where = [device.name, ", ".join(one.title for one in device.runtimes)] if device else []
     total = len(view.trials)
     facts = [f"{total} {'trial' if total == 1 else 'trials'} in {duration(view.seconds)}", *where]
     return tag(

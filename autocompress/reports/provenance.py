@@ -1,6 +1,6 @@
 """Where the numbers come from: for each metric how it was obtained, on what, how often, and what to beware of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from autocompress.reports.grid import metrics_of
@@ -44,8 +44,15 @@ def _text(group: dict[int, Measurement]) -> str:
     places = _few(m.on for m in group.values()) or "on what is not recorded"
     times = sorted({m.n for m in group.values()})
     often = "" if times == [1] else f"n = {times[0]}" if len(times) == 1 else f"n = {times[0]} to {times[-1]}"
-    notes = _few(f"{m.note} ({_who(n)})" for n, m in group.items() if m.note)
+    notes = _few(_notes(group))
     return "; ".join(part for part in (places, often, notes) if part)
+
+
+def _notes(group: dict[int, Measurement]) -> Iterator[str]:
+    """Each note once, and whose it is unless it is everybody's."""
+    for note in dict.fromkeys(m.note for m in group.values() if m.note):
+        whose = [_who(number) for number, m in group.items() if m.note == note]
+        yield note if len(whose) == len(group) > 1 else f"{note} ({', '.join(whose)})"
 
 
 def _who(number: int) -> str:

@@ -17,7 +17,6 @@ class Artifacts:
         name = hashlib.sha256(data).hexdigest()
         target = self.path(name)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
             write_durably(target, data)
         return name
 
@@ -34,7 +33,8 @@ class Artifacts:
 
 
 def write_durably(target: Path, data: bytes) -> None:
-    """All of it or nothing, also when the power fails."""
+    """All of it or nothing, also when the power fails; its folder is made if it has to be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".tmp-")
     try:
         with os.fdopen(handle, "wb") as file:

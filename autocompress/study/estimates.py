@@ -26,6 +26,7 @@ def estimated(device: Device, graph: Graph, known: Mapping[str, float], on: str,
     """
     found: list[Measurement] = []
     reasons: dict[str, str] = {}
+    unknown: dict[str, Failure] = {}
     values = {"latency": known["latency_p50"], **known} if "latency_p50" in known else dict(known)
     waiting = {name: make(Estimator, plug) for name, plug in device.estimators.items() if device.estimator(name)}
     while waiting:
@@ -33,8 +34,11 @@ def estimated(device: Device, graph: Graph, known: Mapping[str, float], on: str,
         estimator = waiting.pop(name)
         metrics = [m for m in LATENCIES if m == LATENCIES[0] or m in wanted] if name == "latency" else [name]
         try:
+            if lacking := next((need for need in estimator.needs if need in unknown), None):
+                raise unknown[lacking]
             values[name] = estimator.estimate(graph, Board.of(device), values)
         except Failure as failure:
+            unknown[name] = failure  # the reason for all that would follow from it, too
             reasons |= dict.fromkeys(metrics, str(failure))
             continue
         if name == "peak_ram":

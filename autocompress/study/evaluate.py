@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from autocompress.errors import Failure, FailureCode
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Work
@@ -46,9 +47,13 @@ def diagnosed(error: Exception) -> tuple[FailureCode, str]:
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return "out_of_memory", str(error) or "MemoryError"
     if isinstance(error, ValidationError):
-        places = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
-        return "bad_recipe", "; ".join(places)
+        return "bad_recipe", "; ".join(_told(mistake) for mistake in error.errors(include_url=False))
     return "unexpected", "".join(traceback.format_exception(error))[-TAIL:]
+
+
+def _told(mistake: ErrorDetails) -> str:
+    place, text = ".".join(map(str, mistake["loc"])), mistake["msg"].removeprefix("Value error, ")
+    return f"{place}: {text}" if place else text
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ class Lsq(Quantizer):
 
     @model_validator(mode="after")
     def _said_once(self) -> "Lsq":
-        if self.allocate is not None and (self.layers or "weights" in self.model_fields_set):
+        default = type(self).model_fields["weights"].default  # as good as left out: what is written down names it
+        if self.allocate is not None and (self.layers or self.weights != default):
             raise ValueError("allocate: says how many bits weights have; leave out `weights` and `layers`")
         return self
 
