@@ -30,7 +30,8 @@ from autocompress.measure.estimators.greedy_arena import WEIGHTED
 from autocompress.measure.estimators.layer_table import read as table_of
 from autocompress.measure.estimators.layer_table import resembling
 from autocompress.measure.export import to_onnx
-from autocompress.measure.graph import Graph, Kind, Operation, Tensor, read
+from autocompress.measure.graph import Graph, Kind, Operation, Tensor
+from autocompress.measure.graph_of_file import read
 from autocompress.plugin import make
 
 DATA = Path(__file__).parent / "data"

@@ -24,7 +24,7 @@ from autocompress.compress.quantizers.onnx_static import OnnxStatic
 from autocompress.measure.estimators._alone import alone
 from autocompress.measure.estimators._layer import Layer, layers
 from autocompress.measure.export import to_onnx
-from autocompress.measure.graph import read
+from autocompress.measure.graph_of_file import read
 
 PROCESSES, RUNS = 5, 20
 TIMER = """

@@ -9,8 +9,8 @@ from hands import SMALL, digits, fresh, lab
 
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.errors import Failure
-from autocompress.measure import graph
 from autocompress.measure.counted import counted
+from autocompress.measure.graph_of_file import read
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
 from autocompress.plugin import make
 from autocompress.search.gate import refused
@@ -72,7 +72,7 @@ def test_a_measured_latency_is_what_energy_is_told_from(tmp_path):
     file = tmp_path / "model.onnx"
     Onnxruntime().lower(fresh(SMALL).net, (1, 8, 8), file)
     here = device(estimators={"energy": ENERGY, "latency": LATENCY}, clock_hz=1e9)
-    told = estimated(here, graph.read(file), {"latency_p50": 2e-3}, "model.onnx", set())
+    told = estimated(here, read(file), {"latency_p50": 2e-3}, "model.onnx", set())
     assert [m.metric for m in told.found] == ["energy"]  # where the file is run, its latency is not estimated
     assert told.found[0].value == pytest.approx(0.0236 * 2e-3)
 
@@ -83,7 +83,7 @@ def test_what_follows_from_an_unknown_number_is_unknown_for_its_reason(tmp_path)
     Onnxruntime().lower(fresh(SMALL).net, (1, 8, 8), file)
     cycles = dict.fromkeys(("conv2d", "pointwise", "depthwise", "linear"), 1.0)
     eight = {"use": "op_cycles", "cycles_per_mac": cycles, "error": {"p90": "10 %"}}
-    told = estimated(away(estimators={"energy": ENERGY, "latency": eight}), graph.read(file), {}, "model.onnx", set())
+    told = estimated(away(estimators={"energy": ENERGY, "latency": eight}), read(file), {}, "model.onnx", set())
     assert told.reasons["energy"] == told.reasons["latency_p50"]
     assert told.reasons["energy"].startswith("op_cycles speaks of int8")
 

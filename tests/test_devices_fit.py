@@ -11,7 +11,7 @@ from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.students.base import Student
 from autocompress.config.load import load_device
 from autocompress.errors import Failure
-from autocompress.measure import graph as graphs
+from autocompress.measure.graph_of_file import read
 from autocompress.measure.rules import broken
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
@@ -113,17 +113,17 @@ def device(**changes) -> Device:
     ],
 )
 def test_rules(files, changes, kinds, why, fatal):
-    found = [b for b in broken(graphs.read(files[1]), device(**changes)) if b.why == why]
+    found = [b for b in broken(read(files[1]), device(**changes)) if b.why == why]
     assert {b.operation.partition("(")[2].split(" ")[0] for b in found} == kinds
     assert {b.fatal for b in found} == {fatal}
 
 
 def test_what_is_preferred_is_no_rule(files):
-    assert broken(graphs.read(files[1]), device(round_to=32, bits=(8,))) == []
+    assert broken(read(files[1]), device(round_to=32, bits=(8,))) == []
 
 
 def test_a_few_layers_may_stay_in_float(files):
-    graph = graphs.read(files[0])
+    graph = read(files[0])
     half = graph.in_bits(8)
     mixed = type(graph)((graph.operations[0], *half.operations[1:]), half.tensors, half.inputs, half.outputs)
     (one,) = broken(mixed, device(bits=(8,)))

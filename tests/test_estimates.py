@@ -12,7 +12,7 @@ from autocompress.measure.estimators.base import Board, Estimator
 from autocompress.measure.estimators.convolutions import Convolutions
 from autocompress.measure.estimators.layer_table import completed, missing, read, resembling, write
 from autocompress.measure.graph import Graph, Operation
-from autocompress.measure.graph import read as read_graph
+from autocompress.measure.graph_of_file import read as read_graph
 from autocompress.plugin import make
 
 ERROR = {"p90": "20 %"}

@@ -13,7 +13,8 @@ from autocompress.compress.students.base import Student
 from autocompress.errors import Failure
 from autocompress.measure.counted import macs
 from autocompress.measure.export import to_onnx
-from autocompress.measure.graph import CONVOLUTIONS, read
+from autocompress.measure.graph import CONVOLUTIONS
+from autocompress.measure.graph_of_file import read
 
 FAMILIES = ("mbnet", "resnet", "vit")
 INPUTS = (3, 16, 16)

@@ -2,11 +2,8 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
-
-from autocompress.errors import Failure
 
 Kind = Literal[
     "conv2d",
@@ -110,16 +107,3 @@ def _stored(operation: Operation, bits: int) -> int:
     filters = before // operation.groups * after * high * wide
     biases = max(operation.weights - filters, 0)
     return -(-(operation.weights - biases) * bits // 8) + 4 * biases
-
-
-def read(path: Path) -> Graph:
-    """The graph of a deployed file. What no reader knows is a Failure("measure")."""
-    if path.suffix == ".onnx":
-        from autocompress.measure import graph_of_onnx
-
-        return graph_of_onnx.graph(path)
-    if path.suffix == ".tflite":
-        from autocompress.measure import graph_of_tflite
-
-        return graph_of_tflite.graph(path)
-    raise Failure("measure", f"nothing here reads the operations of {path.suffix or path.name} files")

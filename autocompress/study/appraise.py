@@ -11,11 +11,12 @@ from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.data.base import Dataset
 from autocompress.errors import Failure
-from autocompress.measure import graph as graphs
 from autocompress.measure.accuracy import answers, per_class, scores
 from autocompress.measure.counted import bops, counted, layer_macs, nonzero
 from autocompress.measure.empty import empty
 from autocompress.measure.executed import executed
+from autocompress.measure.graph import Graph
+from autocompress.measure.graph_of_file import read
 from autocompress.measure.latency import race
 from autocompress.measure.memory import flash, peak_ram
 from autocompress.measure.packed import compressed, packed
@@ -125,7 +126,7 @@ class Appraiser:
         wants_flash = "flash" in self._wanted and device.estimator("flash") is None
         if not (any(map(device.estimator, device.estimators)) or wants_flash or picky(device)):
             return ()
-        graph, on = graphs.read(file), file.name
+        graph, on = read(file), file.name
         if is_baseline and max(device.bits) < HALF:  # it is not for the device, only for comparison
             graph, on = graph.in_bits(BYTE), f"{on} if it were in {BYTE} bits"
         else:
@@ -182,7 +183,7 @@ def _settings(listed: devices.Runtime) -> dict[str, Any]:
     return {"use": listed.name, "threads": listed.threads}
 
 
-def refuse_what_it_cannot_run(device: Device, graph: graphs.Graph) -> None:
+def refuse_what_it_cannot_run(device: Device, graph: Graph) -> None:
     fatal = [one for one in broken(graph, device) if one.fatal]
     if fatal:
         more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""

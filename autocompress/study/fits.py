@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from autocompress.measure import graph as graphs
 from autocompress.measure.graph import Graph
+from autocompress.measure.graph_of_file import read
 from autocompress.measure.latency import race
 from autocompress.measure.memory import flash
 from autocompress.measure.rules import Broken, broken
@@ -54,7 +54,7 @@ class Fit(NamedTuple):
 
 def fit(device: Device, file: Path) -> Fit:
     """Reads the file; runs it only where this machine is the device. What cannot be read is a Failure("measure")."""
-    graph = graphs.read(file)
+    graph = read(file)
     known, reasons = _known(device, file, graph)
     verdicts = tuple(Verdict(x, known.get(x.metric), reasons.get(x.metric, "")) for x in device.limits)
     return Fit(verdicts, tuple(known.values()), tuple(broken(graph, device)), graph)

@@ -23,8 +23,8 @@ from autocompress.compress.students.base import Student
 from autocompress.compress.teacher import Teacher
 from autocompress.data.base import Dataset, Split, loaded
 from autocompress.errors import Failure
-from autocompress.measure import graph as graphs
 from autocompress.measure.counted import counted
+from autocompress.measure.graph_of_file import read
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.study.appraise import picky, refuse_what_it_cannot_run
@@ -138,7 +138,7 @@ def _quantized(
             try:
                 file = _lowered(model, listed, data, Path(folder))
                 if picky(device):
-                    refuse_what_it_cannot_run(device, graphs.read(file))
+                    refuse_what_it_cannot_run(device, read(file))
                 return None
             except Exception as error:
                 reasons.append(_why(error))
