@@ -210,10 +210,30 @@ def test_a_whole_study_on_worker_processes(tmp_path, monkeypatch):
     assert len(front) >= 1
     tested = real.fact("test_accuracy")
     assert set(tested) == {"baseline", *(str(t.number) for t in front.members)}
-    files = [real.artifacts.path(front.members[0].artifacts[name]) for name in ("model", "manifest")]
+    files = [real.artifacts.path(front.members[0].artifacts[name]) for name in ("model", "manifest", "runtime")]
     assert tested[str(front.members[0].number)]["value"] == on_test(real.spec, *files).value
     assert real.baseline[0].metric == "accuracy"
     assert events(Bench(real.spec, real.folder), Job(BASELINE, Recipe.of(real.spec.teacher)))[-1].outcome.cached == 1
+
+
+def test_a_study_for_a_chip_that_is_away_knows_its_teacher_and_refuses_what_does_not_fit(tmp_path, monkeypatch):
+    """Nothing is timed here: all that is said of the chip is estimated, before training too."""
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path / "home"))
+    cycles = {"conv2d": 1.4, "pointwise": 1.5, "depthwise": 1.5, "linear": 1.9}
+    latency = {"use": "op_cycles", "cycles_per_mac": cycles, "error": {"p90": "22 %"}}
+    chip = study().device.model_copy(
+        update={"measurement": "estimate", "clock_hz": 1e6, "bits": (8,), "estimators": {"latency": latency}}
+    )
+    few = {"use": "quantize", "scheme": {"use": "lsq", "weights": 4}}
+    limits = (Limit(metric="latency_p50", side="max", bound=1e-3),)
+    bench = Bench(study(device=chip, limits=limits), tmp_path / "study")
+    baseline = events(bench, Job(BASELINE, Recipe.of(bench.spec.teacher)))[-1].outcome
+    assert baseline.state == "complete", baseline.message
+    assert {m.metric: m.how for m in baseline.measurements}["latency_p50"] == "estimated"
+    said = events(bench, job(LEARN, few), answer=lambda event: len(event.measurements) < 4)
+    assert [type(event) for event in said] == [Gated, Gated, Done]  # counted, then foretold; nothing was trained
+    assert said[1].measurements[-1].on.endswith("untrained")
+    assert said[-1].outcome.state == "stopped"
 
 
 @pytest.mark.parametrize(
