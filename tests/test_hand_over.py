@@ -3,50 +3,24 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hands import SMALL, fresh
-from views import trial, view
+from parcels import DATA, packed
 
-from autocompress.compress.manifest import save
-from autocompress.data.digits import Digits
-from autocompress.measure.accuracy import accuracy, answers
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
-from autocompress.reports.parcel import SUMS, parcel, write
+from autocompress.reports.parcel import SUMS, sums, write
 from autocompress.reports.verify import verified
-from autocompress.study.deploy import lowered, runs_in
+from autocompress.study.deploy import lowered
 
-DATA = Digits().load()
 NAMES = {"README.md", "facts.json", "infer.py", "manifest.json", "model.onnx", "preprocessing.json", SUMS}
 
 
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory) -> dict[str, bytes]:
-    """An untrained network that was measured in earnest."""
-    folder, data, model, runtime = tmp_path_factory.mktemp("made"), DATA, fresh(SMALL, seed=1), Onnxruntime()
-    file = lowered(model, runtime, folder, data)
-    save(model, folder, mean=data.mean, std=data.std)
-    artifacts = {
-        "model": file.read_bytes(),
-        "manifest": (folder / "manifest.json").read_bytes(),
-        "weights": (folder / "weights.safetensors").read_bytes(),
-        "runtime": json.dumps(runs_in({"use": "onnxruntime"}, runtime)).encode(),
-        "classes": json.dumps({"classes": data.classes}).encode(),
-    }
-    found = [
-        accuracy(answers(runtime.open(file), data.shown(split)), split.y, "here") for split in (data.val, data.test)
-    ]
-    shown = view(test_accuracy={1: found[1]})
-    shown = replace(shown, spec=shown.spec.model_copy(update={"data": {"use": "digits"}}))
-    return parcel(shown, trial(1, "complete", (found[0],)), artifacts)
-
-
 @pytest.fixture
-def folder(packed, tmp_path) -> Path:
-    write(packed, tmp_path / "out")
+def folder(tmp_path) -> Path:
+    write(packed(), tmp_path / "out")
     return tmp_path / "out"
 
 
@@ -129,12 +103,18 @@ def test_a_list_of_sums_points_nowhere_else(folder, tmp_path):
     (tmp_path / "secret").write_text("x")
     with (folder / SUMS).open("a") as file:
         file.write(f"{'0' * 64}  ../secret\n")
-    assert wrong(folder)["../secret"] == "is not there"
+    assert wrong(folder)["../secret"] == "is no name of a file in this folder"
 
 
 def test_what_is_no_parcel_is_said_so(folder, tmp_path):
     with pytest.raises(ValueError, match=f"no {SUMS} in it, so nothing that autocompress exported"):
         list(verified(tmp_path))
     (folder / "facts.json").write_text('{"schema": "other"}')
-    with pytest.raises(ValueError, match=r"wants schema 'autocompress\.export/v1'"):
-        list(verified(folder))
+    assert wrong(folder)["papers"].startswith("facts.json: schema: Input should be 'autocompress.export/v1'; damaged, ")
+
+
+def test_a_second_export_into_a_folder_leaves_nothing_of_the_first(folder):
+    again = {name: content for name, content in packed().items() if name not in ("classes.json", SUMS)}
+    write(again | {SUMS: sums(again)}, folder)
+    assert not (folder / "classes.json").exists()
+    assert wrong(folder) == {}

@@ -30,14 +30,18 @@ def export(
     """Copy a model out of a study: the file, weights, manifest, a card, a script that runs it, and checksums."""
     if trial is not None and rule is not None:
         raise typer.BadParameter("give --trial or --pick, not both")
+    from autocompress.errors import StudyError
     from autocompress.reports.parcel import FACTS, parcel, write
     from autocompress.study.study import Study
 
     view = view_for(name, storage, rule or "accuracy-first")
     chosen = _chosen(view, trial)
     kept = Study.open(name, storage=storage).artifacts
-    files = parcel(view, chosen, {role: kept.get(digest) for role, digest in chosen.artifacts.items()})
-    write(files, out)
+    try:
+        files = parcel(view, chosen, {role: kept.get(digest) for role, digest in chosen.artifacts.items()})
+        write(files, out)
+    except (ValueError, OSError) as error:  # a file of the study is damaged or gone, or there is no room for a copy
+        raise StudyError(f"cannot export trial {chosen.number}: {error}") from error
     if json:
         data(files[FACTS].decode())
         return
@@ -49,7 +53,8 @@ def export(
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run a data function of the packer's, and a script that was changed.")
+        bool,
+        typer.Option("--trust-code", help="Run code of whoever packed it: a data function, a changed script, a .pt2."),
     ] = False,
     json: Json = False,
 ) -> None:

@@ -1,7 +1,9 @@
 """What goes beside a model that is handed over: a page that says what it is, and a script that runs it."""
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autocompress.reports.view import StudyView
@@ -43,10 +45,26 @@ if __name__ == "__main__":
 '''
 
 
-def infer(file: str, snippet: Mapping[str, str], inputs: list[int], normalise: Mapping[str, Any]) -> str:
-    """A script that wants numpy and the runtime, nothing else. `snippet` is the runtime's own part of it."""
-    c, h, w = inputs
-    return INFER.format(file=file, c=c, h=h, w=w, mean=normalise["mean"], std=normalise["std"], **snippet)
+def infer(file: str, snippet: Mapping[str, str], inputs: Sequence[int], normalise: Mapping[str, Any]) -> str:
+    """A script that wants numpy and the runtime, nothing else. `snippet` is the runtime's own part of it.
+
+    What comes from papers, which anybody may have written, goes in as a number or a plain name: text would become code.
+    """
+    if not re.fullmatch(r"\w+(\.\w+)+", file, re.ASCII):
+        raise ValueError(f"{file!r} is no name for a model: wants letters, digits and dots, such as model.onnx")
+    if len(inputs) != 3 or not all(type(size) is int and size > 0 for size in inputs):
+        raise ValueError(f"inputs are {inputs!r}; wants channels, height and width")
+    (c, h, w), (mean, std) = inputs, (_numbers(normalise[name], name, inputs[0]) for name in ("mean", "std"))
+    if not all(spread > 0 for spread in std):
+        raise ValueError(f"std is {std}; nothing can be divided by that")
+    return INFER.format(file=file, c=c, h=h, w=w, mean=mean, std=std, **snippet)
+
+
+def _numbers(given: Any, name: str, many: int) -> list[float]:
+    real = isinstance(given, list | tuple) and all(type(one) in (int, float) and math.isfinite(one) for one in given)
+    if not real or len(given) != many:
+        raise ValueError(f"{name} is {given!r}; wants {many} numbers, one for each channel")
+    return [float(one) for one in given]
 
 
 def card(view: StudyView, trial: Trial, file: str, classes: tuple[str, ...]) -> str:

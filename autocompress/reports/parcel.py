@@ -14,9 +14,14 @@ from autocompress.values.trial import Trial
 SCHEMA = "autocompress.export/v1"
 SUMS = "SHA256SUMS"
 FACTS = "facts.json"
+MANIFEST = "manifest.json"
+WEIGHTS = "weights.safetensors"
+SHOWN = "preprocessing.json"
+SCRIPT = "infer.py"
+CARD = "README.md"
 NAMES = {
-    "weights": "weights.safetensors",
-    "manifest": "manifest.json",
+    "weights": WEIGHTS,
+    "manifest": MANIFEST,
     "classes": "classes.json",
     "stored": "stored.json",
 }
@@ -32,9 +37,9 @@ def parcel(view: StudyView, trial: Trial, artifacts: Mapping[str, bytes]) -> dic
     found = {
         file: artifacts["model"],
         **{name: artifacts[role] for role, name in NAMES.items() if role in artifacts},
-        "preprocessing.json": _json(shown),
-        "infer.py": infer(file, runtime["snippet"], manifest["inputs"], manifest["normalise"]).encode(),
-        "README.md": card(view, trial, file, tuple(names)).encode(),
+        SHOWN: _json(shown),
+        SCRIPT: infer(file, runtime["snippet"], manifest["inputs"], manifest["normalise"]).encode(),
+        CARD: card(view, trial, file, tuple(names)).encode(),
         FACTS: _json(facts(view, trial, file, runtime)),
     }
     return found | {SUMS: sums(found)}
@@ -81,9 +86,10 @@ def sums(files: Mapping[str, bytes]) -> bytes:
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:
-    """The sums last: a folder that has them is whole."""
+    """The sums last: a folder that has them is whole. What an earlier export left of its papers goes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SUMS).unlink(missing_ok=True)
+    for name in (SUMS, *NAMES.values()):
+        (folder / name).unlink(missing_ok=True)
     for name, content in sorted(files.items(), key=lambda item: item[0] == SUMS):
         (folder / name).write_bytes(content)
 

@@ -1,8 +1,11 @@
 """Every runtime: what it writes answers as the network does, for any batch, quietly, the same bytes each time."""
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from functools import cache
 
 import numpy as np
@@ -143,6 +146,21 @@ def test_refuses_a_file_that_is_not_its_own(runtime, tmp_path):
         odd.write_bytes(content)
         with pytest.raises(ValueError, match=r"odd\."):
             plugin.open(odd)
+
+
+@every
+def test_a_runtime_says_so_if_opening_a_file_may_run_what_somebody_hid_in_it(runtime, files, tmp_path):
+    """Archives of torch hold formulas, as text."""
+    plugin, trace, odd = here(runtime), tmp_path / "trace", tmp_path / f"odd{here(runtime).suffix}"
+    if not zipfile.is_zipfile(files(runtime["use"])):
+        pytest.skip("its files are no archives")
+    hidden = f"\"expr_str\": \"__import__('pathlib').Path('{trace}').touch()\"".encode()
+    with zipfile.ZipFile(files(runtime["use"])) as source, zipfile.ZipFile(odd, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, re.sub(rb'"expr_str": *"[^"]*"', hidden, source.read(name)))
+    with contextlib.suppress(Exception):
+        plugin.open(odd)
+    assert plugin.runs_code or not trace.exists()
 
 
 @every

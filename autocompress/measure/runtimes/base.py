@@ -36,6 +36,7 @@ class Runtime(Plugin, ABC):
     layout: ClassVar[str] = "NCHW"  # of images in the files
     module: ClassVar[str]  # what it imports
     extra: ClassVar[str] = ""  # of autocompress, that brings it; empty: it is always here
+    runs_code: ClassVar[bool] = False  # that may be hidden in a file, when it is opened: nothing for files of strangers
 
     threads: Annotated[int, Field(ge=1)] = 1
 
@@ -55,6 +56,11 @@ class Runtime(Plugin, ABC):
     @property
     def missing(self) -> str:
         """What it lacks to work here and the command that brings it; empty if it can. Imports nothing heavy."""
+        return self.absent
+
+    @property
+    def absent(self) -> str:
+        """The same for what it takes to open a file, which may be less than to write one."""
         if found(self.module):
             return ""
         name, _, _ = self.module.partition(".")

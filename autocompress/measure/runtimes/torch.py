@@ -19,6 +19,7 @@ class Torch(Runtime):
 
     suffix: ClassVar[str] = ".pt2"
     module: ClassVar[str] = "torch"
+    runs_code: ClassVar[bool] = True  # sizes in the file are formulas, and torch has Python evaluate them
     snippet: ClassVar[Snippet] = Snippet(
         imports="import torch\nimport torch.ao.quantization.fx._decomposed  # integers, where there are any",
         opens="NET = torch.export.load(FILE).module()",
