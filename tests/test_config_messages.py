@@ -305,9 +305,30 @@ TABLE = [
         "a file that learns",
         "scheme: onnx_static",
         "scheme: onnx_static, recover: 2",
-        "13:5: error[bad-value]: stages.2: recover: onnx_static works on the exported file, which cannot learn; lsq "
-        "works on the network\n"
+        "13:5: error[bad-value]: stages.2: recover: onnx_static works on the exported file, which cannot learn; "
+        "leave recover out and train before it, or take a scheme that works on the network, such as lsq",
+    ),
+    (
+        "perhaps a file that learns",
+        "scheme: onnx_static",
+        "scheme: {choice: [lsq, onnx_static]}, recover: {choice: [0, 2]}",
+        "13:5: error[bad-value]: stages.2: recover: onnx_static works on the exported file, which cannot learn; "
+        "leave recover out and train before it, or take a scheme that works on the network, such as lsq\n"
         "    hint: for example with recover 2",
+    ),
+    (
+        "bits twice, in the file",
+        "- {use: quantize, scheme: onnx_static}",
+        "- {use: quantize, scheme: onnx_static}\n  - {use: quantize, scheme: lsq}",
+        "13:11: error[bad-order]: stages.2.use: 'quantize' must not come after 'quantize', but it can\n"
+        "    hint: one stage takes the bits: leave the other out, or give one of them a choice of schemes",
+    ),
+    (
+        "bits twice, in the network",
+        "- {use: quantize, scheme: onnx_static}",
+        "- {use: quantize, scheme: lsq}\n  - {use: quantize, scheme: onnx_static}",
+        "13:11: error[bad-order]: stages.2.use: 'quantize' must not come after 'quantize', but it can\n"
+        "    hint: one stage takes the bits: leave the other out, or give one of them a choice of schemes",
     ),
     (
         "order inside a choice",
@@ -406,7 +427,7 @@ TABLE = [
         "  - use: distill",
         "  - use: distill\n    hint: logit",
         "7:5: error[bad-value]: stages.0: hint: wants a method that works on features, such as fitnet; write the "
-        "other as method\n    hint: for example with epochs 2",
+        "other as method",
     ),
     (
         "no teacher",
@@ -508,7 +529,72 @@ TABLE = [
         "size relative to baseline",
         "size: 64 kB",
         "size: baseline - 2 pp",
-        "24:11: error[bad-limit]: device.limits.size: only accuracy can be relative to the baseline",
+        "24:11: error[bad-limit]: device.limits.size: only accuracy can be relative to the baseline\n"
+        "    hint: write it like '256 KiB'",
+    ),
+    (
+        "half the baseline's flash",
+        "    size: 64 kB",
+        "    flash: baseline * 0.5",
+        "24:12: error[bad-limit]: device.limits.flash: only accuracy can be relative to the baseline\n"
+        "    hint: write it like '256 KiB'",
+    ),
+    (
+        "less energy than the baseline",
+        "    size: 64 kB",
+        "    energy: {max: baseline - 1 mJ}",
+        "24:19: error[bad-limit]: device.limits.energy.max: only accuracy can be relative to the baseline\n"
+        "    hint: write it like '2.8 mJ'",
+    ),
+    (
+        "half the baseline's accuracy",
+        "baseline - 2 pp",
+        "baseline * 0.5",
+        "26:15: error[bad-unit]: device.limits.accuracy: 'baseline * 0.5' is not so many percentage points below the "
+        "baseline\n"
+        "    hint: write it like 'baseline - 1.0 pp'",
+    ),
+    (
+        "better than the baseline",
+        "baseline - 2 pp",
+        "baseline + 2 pp",
+        "26:15: error[bad-unit]: device.limits.accuracy: 'baseline + 2 pp' is not so many percentage points below the "
+        "baseline\n"
+        "    hint: write it like 'baseline - 1.0 pp'",
+    ),
+    (
+        "energy below the baseline's accuracy",
+        "baseline - 2 pp",
+        "baseline - 1 mJ",
+        "26:15: error[bad-unit]: device.limits.accuracy: 'baseline - 1 mJ' does not subtract percentage points\n"
+        "    hint: write it like 'baseline - 1.0 pp'",
+    ),
+    (
+        "less than nothing below the baseline",
+        "baseline - 2 pp",
+        "baseline - -2 pp",
+        "26:15: error[bad-unit]: device.limits.accuracy: 'baseline - -2 pp' does not subtract percentage points\n"
+        "    hint: write it like 'baseline - 1.0 pp'",
+    ),
+    (
+        "a share below the baseline, or points",
+        "baseline - 2 pp",
+        "baseline - 0.01",
+        "26:15: error[bad-unit]: device.limits.accuracy: '0.01' in 'baseline - 0.01' has no unit\n"
+        "    hint: write 'baseline - 1 pp' or 'baseline - 0.01 pp'",
+    ),
+    (
+        "bare points below the baseline",
+        "baseline - 2 pp",
+        "baseline - 2",
+        "26:15: error[bad-unit]: device.limits.accuracy: '2' in 'baseline - 2' has no unit\n"
+        "    hint: write 'baseline - 2 pp'",
+    ),
+    (
+        "all of the baseline",
+        "baseline - 2 pp",
+        "baseline - 100 pp",
+        "26:15: error[out-of-range]: device.limits.accuracy: this is more accuracy than there is",
     ),
     (
         "kind of a limit",

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from graphs import resnet8, visual_wake_words
 
-from autocompress.config.diagnostic import Diagnostic
+from autocompress.config.diagnostic import ConfigError, Diagnostic
 from autocompress.config.document import read
 from autocompress.config.load import device_names, load_device
 from autocompress.config.operators import OPERATORS
@@ -200,3 +200,17 @@ def test_values():
 def test_a_device_file_names_no_machine_of_ours():
     for name in SHIPPED:
         assert not re.search(r"/home|/root|/tmp", shipped("device", name).read_text())
+
+
+def test_a_device_file_may_ask_arms_compiler():
+    """With the accelerator that the board has; whoever writes another is told which there are."""
+    text = shipped("device", "alif-e7-hp").read_text(encoding="utf-8")
+    cycles = re.search(r"use: op_cycles\n +cycles_per_mac: .*\n", text)
+    assert cycles
+    asked = text.replace(cycles[0], "use: vela\n      accelerator: ethos-u55-256\n      memory: Sram_Only\n")
+    device = load_device("x.yaml", source=asked)
+    latency = {"use": "vela", "accelerator": "ethos-u55-256", "memory": "Sram_Only"}
+    assert latency.items() <= device.estimators["latency"].items()
+    assert make(Estimator, device.estimators["latency"]).metric == "latency"
+    with pytest.raises(ConfigError, match="ethos-u55-256"):
+        load_device("x.yaml", source=asked.replace("u55-256\n", "u55-257\n"))

@@ -21,7 +21,9 @@ limits: {peak_ram: 64 KiB}
 
 @pytest.mark.parametrize(("columns", "named"), [(80, False), (120, True)])
 def test_the_list_fits_the_terminal(tmp_path, columns, named):
-    lines = program("devices", "list", home=tmp_path, COLUMNS=str(columns)).stdout.splitlines()
+    title, *lines = program("devices", "list", home=tmp_path, COLUMNS=str(columns)).stdout.splitlines()
+    assert title == "RAM and flash: what is left of them after `reserved`"
+    assert lines[0].split() == ["clock", "RAM", "flash", "runtime", "latency"]
     assert max(map(len, lines)) <= columns
     groups = [line.removesuffix(":") for line in lines if line.endswith(":")]
     assert groups == ["any machine", "microcontrollers", "wearables", "single-board computers", "phones", "servers"]
@@ -123,6 +125,13 @@ def test_what_probe_writes_can_be_read(times, lack):
     assert device.origin("hardware.core").how == "measured"
     bound = {x.metric: x.bound for x in device.limits}["latency_p50"]
     assert bound == pytest.approx(2 * times.get("onnxruntime", 0.001), rel=0.01)
+
+
+def test_a_clock_is_written_as_people_would():
+    text = written(FACTS._replace(clock_hz=2.59612e9), {}, "pi", "2026-11-20")
+    assert "\n  clock: {value: 2.6 GHz, how: measured, source: probe}\n" in text
+    assert load_device("probe.yaml", source=text).clock_hz == 2.6e9
+    assert "{value: 2.59 GHz, " in written(FACTS._replace(clock_hz=2.5949e9), {}, "pi", "2026-11-20")
 
 
 def test_probe_looks_at_this_machine():

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import torch
-from hands import BIGGER, SMALL, fresh, lab
+from hands import BIGGER, SMALL, fresh, lab, sizes
 
 from autocompress.compress.cutting import dissector
 from autocompress.compress.cutting.dissector import SHARED, Dissector
@@ -64,8 +64,10 @@ def test_what_was_found_is_remembered_and_so_is_what_a_cut_leaves(monkeypatch):
     model = fresh(BIGGER)
     smaller = cut(model, lab(), 0.5, Magnitude())
     monkeypatch.setattr(SHARED, "_ask", lambda model: pytest.fail("it was known"))
-    cut(fresh(BIGGER, seed=3), lab(), 0.25, Magnitude())
-    cut(smaller, lab(round_to=1), 0.5, Magnitude())
+    other = cut(fresh(BIGGER, seed=3), lab(), 0.25, Magnitude())
+    least = cut(smaller, lab(round_to=1), 0.5, Magnitude())
+    widths = [sizes(one)["head.weight"][1] for one in (model, other, smaller, least)]
+    assert widths == [32, 24, 16, 8]
 
 
 def test_only_so_much_is_remembered(one, monkeypatch):

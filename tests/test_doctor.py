@@ -1,5 +1,7 @@
 """What the doctor says of runtimes: what is there, what it takes to bring the rest, and what was left half made."""
 
+from outside import program
+
 from autocompress.measure import workers
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import names
@@ -20,10 +22,13 @@ def test_absent_is_no_fault_but_half_made_is(tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path))
     told = {one.what: one for one in examined()}
     assert told["runtime vela"].ok
+    assert told["runtime vela"].mark == "none"
+    assert told["runtime onnxruntime"].mark == "ok"
     assert told["runtime vela"].text == "the environment of vela is not installed: autocompress runtimes install vela"
     (workers.folder() / "vela").mkdir(parents=True)
     told = {one.what: one for one in examined()}
     assert not told["runtime vela"].ok
+    assert told["runtime vela"].mark == "BAD"
     assert "half made" in told["runtime vela"].text
 
 
@@ -36,3 +41,11 @@ def test_environments_lie_where_everything_else_does(tmp_path, monkeypatch):
     assert workers.folder() == home() / "environments"
     monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path / "ours"))
     assert workers.folder() == home() / "environments" == tmp_path / "ours" / "environments"
+
+
+def test_what_is_absent_is_not_called_ok(tmp_path):
+    told = program("doctor", home=tmp_path).stdout.splitlines()
+    vela = next(line for line in told if " runtime vela " in line)
+    assert vela.split(maxsplit=3)[0] == "none"
+    assert vela.endswith("  the environment of vela is not installed: autocompress runtimes install vela")
+    assert next(line for line in told if " runtime onnxruntime " in line).startswith("ok   runtime onnxruntime")

@@ -269,7 +269,8 @@ def test_both_ends_of_every_range_can_be_built(name, end):
     ranges = {k: f.json_schema_extra["search"] for k, f in family.model_fields.items() if f.json_schema_extra}
     ends = fill(ranges, lambda at, hole: hole.labels[end] if isinstance(hole, Choice) else (hole.low, hole.high)[end])
     if not family.of_teacher and ranges:
-        built({"use": name, **{k: v for k, v in SMALLEST.get(name, {}).items() if k not in ends}, **ends})
+        net = built({"use": name, **{k: v for k, v in SMALLEST.get(name, {}).items() if k not in ends}, **ends})
+        assert net.eval()(torch.zeros(2, *SMALL, device="meta")).shape == (2, 10)
 
 
 MISTAKES = [

@@ -7,6 +7,7 @@ import torch
 from hands import BIGGER, fresh
 from onnx import TensorProto
 
+from autocompress.compress.quantizers import half
 from autocompress.compress.quantizers.half import Half
 from autocompress.errors import Failure
 from autocompress.measure.export import to_onnx
@@ -49,6 +50,18 @@ def test_what_the_runtime_refuses(source, tmp_path, capfd):
     assert caught.value.code == "unsupported"
     assert not list(tmp_path.iterdir())
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_runtime_that_never_comes_back_is_a_failure(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(half, "OPEN", "import time; time.sleep(60)")
+    monkeypatch.setattr(half, "PATIENCE", 0.2)
+    with pytest.raises(Failure) as caught:
+        Half(compute="half").convert(source, tmp_path / "half.onnx", iter(()))
+    assert (caught.value.code, str(caught.value)) == (
+        "timeout",
+        "ONNX Runtime did not open this network in fp16 within 0.2 s",
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_weight_that_is_too_large(tmp_path):

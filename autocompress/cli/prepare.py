@@ -3,12 +3,15 @@
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autocompress.cli.launch import Json, Trust, trusting
 from autocompress.cli.out import CONFIGURATION, UNEXPECTED, data, document, people
+
+if TYPE_CHECKING:
+    from autocompress.values.study import StudySpec
 
 STUDY = "autocompress.study/v1"
 
@@ -46,8 +49,9 @@ def check(
     """
     from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, errors, render
     from autocompress.config.load import check as checked
-    from autocompress.config.load import mistaken
+    from autocompress.config.load import load_study, mistaken
     from autocompress.errors import Failure
+    from autocompress.study.here import refusal
 
     known = next((f for f in FORMATS if f == form), None)
     if known is None:
@@ -60,26 +64,30 @@ def check(
             schema = checked(file, remarks=found)
         except ConfigError as error:
             found.extend(error.diagnostics)
-        else:
-            if form == "text":
-                people().print(f"{file}: ok ({schema})", markup=False, highlight=False, soft_wrap=True)
-            if form == "text" and schema == STUDY and not quick:
-                try:
-                    hopeless |= _tried(file)
-                except Failure as failure:
-                    found.append(mistaken(file, failure.code, str(failure)))
+            continue
+        if form == "text":
+            people().print(f"{file}: ok ({schema})", markup=False, highlight=False, soft_wrap=True)
+        if schema != STUDY:
+            continue
+        spec = load_study(file)
+        if why := refusal(spec):
+            found.append(mistaken(file, "device", why, code="not-here"))
+        if form == "text" and not quick:
+            try:
+                hopeless |= _tried(spec)
+            except Failure as failure:
+                found.append(mistaken(file, failure.code, str(failure)))
     if found or form == "json":
         data(render(sorted(set(found)), known, tty=sys.stdout.isatty()))
     if errors(found) or hopeless:
         sys.exit(CONFIGURATION)
 
 
-def _tried(file: str) -> bool:
+def _tried(spec: "StudySpec") -> bool:
     """Say what each student of a study can do. True if some cannot be a candidate at all."""
-    from autocompress.config.load import load_study
     from autocompress.study.probe import probed
 
-    spec, hopeless = load_study(file), False
+    hopeless = False
     if spec.device is None:
         return False
     for probe in probed(spec):
@@ -165,6 +173,6 @@ def doctor(json: Json = False) -> None:
     else:
         width = max(len(f.what) for f in found)
         for f in found:
-            data(f"{'ok  ' if f.ok else 'BAD '} {f.what.ljust(width)}  {f.text}")
+            data(f"{f.mark.ljust(4)} {f.what.ljust(width)}  {f.text}")
     if not all(f.ok for f in found):
         sys.exit(UNEXPECTED)

@@ -1,20 +1,21 @@
 """Is a space something one can search? Every stage alone, their order, then fillings: what only shows together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from pydantic import ValidationError
 
 from autocompress import plugin
+from autocompress.config.check_order import ordered, untrained
 from autocompress.config.check_plugin import Checker, Refused, each_option
 from autocompress.config.diagnostic import Diagnostic, did_you_mean
 from autocompress.config.filling import fillings
-from autocompress.config.node import Node, shown
+from autocompress.config.node import Node, Place, shown
+from autocompress.config.outcomes import NOTHING
 from autocompress.config.validate import explained
 from autocompress.plugin import Plugin
 from autocompress.values.space import Choice, Order
 
-NOTHING = (None, "none")
 MAIN = "teacher"  # what the study's own teacher is called
 
 
@@ -45,10 +46,12 @@ def recipe(
         done["student"] = checker.plug(student, plugin.base_of("students"))
     if stages and isinstance(stages.value, list):
         done["stages"] = replace(stages, value=[_stage(item, checker, True) for item in stages.items])
-        _ordered(done["stages"], mistakes)
+        ordered(done["stages"], mistakes)
     node = replace(node, value=done)
     if len(mistakes) == before and student:
         _tried(node, mistakes, teachers, nobody)
+    if len(mistakes) == before and student:
+        mistakes += untrained(node.fields["student"], node.get("stages"))
     return node
 
 
@@ -73,58 +76,28 @@ def _stage(node: Node, checker: Checker, top: bool) -> Node:
     return checker.plug(node, plugin.base_of("stages"))
 
 
-def _ordered(stages: Node, mistakes: list[Diagnostic]) -> None:
-    """Some stages settle things for good: what changes these must not come later."""
-    slots = [item.fields["order"].items if "order" in item.fields else [item] for item in stages.items]
-    for i, slot in enumerate(slots):
-        later = [item for following in slots[i + 1 :] for item in following]
-        for item in slot:
-            after = [stage for other in later + [x for x in slot if x is not item] for stage in _options(other)]
-            for stage in _options(item):
-                mistakes.extend(_barred(stage, after))
-
-
-def _options(item: Node) -> Iterator[Node]:
-    """The stages that an item can become."""
-    if "choice" in item.fields:
-        for option in item.fields["choice"].items:
-            yield from _options(option)
-    elif "use" in item.fields:
-        yield item
-
-
-def _barred(stage: Node, after: list[Node]) -> list[Diagnostic]:
-    """What must not come after a stage, but can: the first of it."""
-    base, use = plugin.base_of("stages"), _use(stage)
-    for other in after:
-        try:
-            cls, later = (plugin.find(base, str(_use(one).value)) for one in (stage, other))
-            why, last = cls.bars(stage.data, later), cls.bars(stage.data, base)  # type: ignore[attr-defined]
-        except Exception:  # said already, where the stage was looked at
-            continue
-        if why:
-            name = _use(other).value
-            text = f"'{use.value}' must come last, but '{name}' can come after it"
-            if not last:
-                text = f"'{name}' must not come after '{use.value}', but it can"
-            return [use.says("bad-order", text, why)]
-    return []
-
-
 def _tried(node: Node, mistakes: list[Diagnostic], teachers: tuple[str, ...] | None, nobody: str) -> None:
     """Build fillings. Of what is wrong in the same way at the same place, one example is enough."""
     student, stage = plugin.base_of("students"), plugin.base_of("stages")
     found: list[Diagnostic] = []
+    open_ = _open(node)
     for tried in fillings(node):
-        begun = _made(tried.fields["student"], student, found)
+        begun = _made(tried.fields["student"], student, found, open_)
         if begun is not None and begun.of_teacher:  # type: ignore[attr-defined]
             found += _missing_teachers(tried.fields["student"], "is the teacher", (MAIN,), teachers, nobody)
         for item in tried.find(("stages",)).items:
-            plug = _made(item, stage, found) if item.data not in NOTHING else None
+            plug = _made(item, stage, found, open_) if item.data not in NOTHING else None
             wanted = plug.teachers() if plug is not None else ()  # type: ignore[attr-defined]
             if wanted:
                 found += _missing_teachers(item, "learns from a teacher", wanted, teachers, nobody)
     mistakes += {(d.file, d.line, d.col, d.code): d for d in reversed(found)}.values()
+
+
+def _open(node: Node) -> Set[Place]:
+    """Where values stand that are one of several: ranges, and what a choice is among."""
+    choices = [child.fields["choice"].items for child in node.walk() if "choice" in child.fields]
+    ranges = [child for child in node.walk() if "int" in child.fields or "float" in child.fields]
+    return {child.place for child in [*ranges, *(option for options in choices for option in options)]}
 
 
 def _missing_teachers(
@@ -142,15 +115,16 @@ def _missing_teachers(
             yield node.fields.get("teacher", _use(node)).says("needs-teacher", text, f"known: {', '.join(there)}")
 
 
-def _made(node: Node, base: type[Plugin], mistakes: list[Diagnostic]) -> Plugin | None:
+def _made(node: Node, base: type[Plugin], mistakes: list[Diagnostic], among: Set[Place] = frozenset()) -> Plugin | None:
+    """`among`: where a value is one of several that are possible. The hint says which was tried."""
     try:
         return plugin.make(base, node.data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        settings = [
-            f"{k} {shown(c.data)}" for k, c in node.fields.items() if k != "use" and not c.fields and not c.items
+        tried = [
+            f"{k} {shown(c.data)}" for k, c in node.fields.items() if c.place in among and not (c.fields or c.items)
         ]
-        example = f"for example with {', '.join(settings)}" if settings and not all(e["loc"] for e in errors) else ""
+        example = f"for example with {', '.join(tried)}" if tried and not all(e["loc"] for e in errors) else ""
         mistakes += [replace(d, hint=d.hint or example) for d in explained(errors, node, base)]
         return None
 

@@ -32,9 +32,12 @@ CODES: dict[str, str] = {
     "bad-value": "The value is not one of those possible, or two values do not go together.",
     "unsupported": "The schema knows the word, this version does not do it yet.",
     "stale": "A number was taken on other hardware, or with another runtime, than the file is about.",
+    "untrained": "A stage wants a trained network, and a recipe is possible in which nothing trains before it.",
+    "unfit": "A recipe is possible that the device cannot run.",
+    "not-here": "`run` would refuse the study on this machine.",
     "no-evidence": "Nothing says where the numbers of an estimator come from: what it tells is assumed.",
 }
-WARNINGS = ("stale", "no-evidence")  # worth knowing; the file can be used
+WARNINGS = ("stale", "untrained", "unfit", "not-here", "no-evidence")  # worth knowing; the file can be used
 
 Format = Literal["text", "json", "github"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 from autocompress.config.diagnostic import Diagnostic, did_you_mean
 from autocompress.config.node import Node, shown
 from autocompress.config.provenance import share
-from autocompress.config.units import Dimension, below_baseline, quantity
+from autocompress.config.units import EXAMPLES, Dimension, below_baseline, quantity, speaks_of_baseline
 from autocompress.config.validate import missing, unknown_key
 from autocompress.values.limit import Limit, Objective
 from autocompress.values.metric import METRICS, Direction, Scale
@@ -99,17 +99,20 @@ def _limit(metric: str, node: Node, mistakes: list[Diagnostic]) -> Limit | None:
 
 
 def _bound(metric: str, side: Any, node: Node, mistakes: list[Diagnostic]) -> Limit | None:
+    dimension = DIMENSIONS[METRICS[metric].unit]
+    if metric != "accuracy" and speaks_of_baseline(node.data):
+        text = "only accuracy can be relative to the baseline"
+        mistakes.append(node.says("bad-limit", text, f"write it like '{EXAMPLES[dimension]}'"))
+        return None
     try:
         below = below_baseline(node.data)
         if below is None:
-            bound = quantity(node.data, DIMENSIONS[METRICS[metric].unit])
+            bound = quantity(node.data, dimension)
     except PydanticCustomError as error:
         context = error.context or {}
         mistakes.append(node.says(error.type, str(context["text"]), str(context["hint"])))
         return None
-    if below is not None and metric != "accuracy":
-        mistakes.append(node.says("bad-limit", "only accuracy can be relative to the baseline"))
-    elif below is not None and below >= 1:
+    if below is not None and below >= 1:
         mistakes.append(node.says("out-of-range", "this is more accuracy than there is"))
     elif below is not None:
         return Limit(metric=metric, side=side, below_baseline=below)

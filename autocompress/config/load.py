@@ -58,10 +58,10 @@ def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnost
     raise ConfigError([given.says("bad-value", text, f"known: {', '.join(SCHEMAS)}")])
 
 
-def mistaken(path: Path | str, key: str, text: str) -> Diagnostic:
+def mistaken(path: Path | str, key: str, text: str, code: str = "bad-value") -> Diagnostic:
     """What shows only when a study is tried, at the place of the key that is to blame."""
     node, _ = _document(named("study", path), None)
-    return node.find((key,)).says("bad-value", text)
+    return node.find((key,)).says(code, text)
 
 
 def _document(path: Path, source: str | None) -> tuple[Node, list[Diagnostic]]:

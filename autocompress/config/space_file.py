@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from autocompress.config.check_space import recipe
-from autocompress.config.diagnostic import Diagnostic
+from autocompress.config.diagnostic import Diagnostic, errors
 from autocompress.config.node import Node
 from autocompress.config.validate import Section, validated
 from autocompress.values.space import Tree
@@ -24,7 +24,7 @@ def space(node: Node, mistakes: list[Diagnostic], teachers: tuple[str, ...] | No
 
     `teachers` are the study's; None where there is no study to ask.
     """
-    before = len(mistakes)
+    before = len(errors(mistakes))
     validated(SpaceFile, node, mistakes)
     known = recipe(node, mistakes, holes=True, teachers=teachers)
-    return {**known.data, "stages": known.data.get("stages", [])} if len(mistakes) == before else None
+    return {**known.data, "stages": known.data.get("stages", [])} if len(errors(mistakes)) == before else None

@@ -69,21 +69,32 @@ def quantity(value: Any, dimension: Dimension) -> float:
     return size
 
 
+def speaks_of_baseline(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().startswith("baseline")
+
+
 def below_baseline(value: Any) -> float | None:
     """`baseline - 1.0 pp` is 0.01; None for what does not speak of the baseline."""
-    if not isinstance(value, str) or not value.strip().startswith("baseline"):
+    if not speaks_of_baseline(value):
         return None
     rest = value.strip().removeprefix("baseline").strip()
     if not rest:
         return 0.0
+    example = "write it like 'baseline - 1.0 pp'"
     if not rest.startswith("-"):
-        raise _wrong("bad-unit", f"'{value}' is not a quantity", "write 'baseline - 1.0 pp'")
+        raise _wrong("bad-unit", f"'{value}' is not so many percentage points below the baseline", example)
     amount = rest.removeprefix("-").strip()
-    if amount.endswith("%"):
-        points = amount.removesuffix("%").strip()
-        raise _wrong(
-            "bad-unit", f"'{value}' subtracts a percentage", f"percentage points are meant: 'baseline - {points} pp'"
-        )
+    found = QUANTITY.fullmatch(amount)
+    if found is None or found[2] not in (None, "%", "pp") or found[1].startswith("-"):
+        raise _wrong("bad-unit", f"'{value}' does not subtract percentage points", example)
+    if found[2] == "%":
+        meant = f"percentage points are meant: 'baseline - {found[1]} pp'"
+        raise _wrong("bad-unit", f"'{value}' subtracts a percentage", meant)
+    if found[2] is None:
+        number = Decimal(found[1])
+        points = [number * 100, number] if 0 < number < 1 else [number]
+        hint = " or ".join(f"'baseline - {_plain(each)} pp'" for each in points)
+        raise _wrong("bad-unit", f"'{amount}' in '{value}' has no unit", f"write {hint}")
     return quantity(amount, "difference")
 
 

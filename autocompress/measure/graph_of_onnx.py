@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from autocompress.errors import Failure
-from autocompress.measure.graph import Graph, Kind, Operation, Shape, Tensor
+from autocompress.measure.graph import Graph, Kind, Operation, Tensor
+from autocompress.measure.shapes_of_onnx import shapes
 
 KINDS: dict[str, Kind] = {
     "Add": "add",
@@ -97,7 +97,7 @@ class _Reader:
         for node in self.nodes:
             for name in node.input:
                 self.by.setdefault(name, []).append(node.op_type)
-        self.shapes, self.types = _shapes(model)
+        self.shapes, self.types = shapes(model)
         self.inputs = [value.name for value in model.graph.input]
         self.stored = {i.name: (prod(i.dims), _bits(i.data_type)) for i in model.graph.initializer}
         self.root = {name: name for name in self.inputs}  # value -> the tensor that holds it
@@ -278,40 +278,3 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:
 
 def _bits(kind: int, default: int = 32) -> int:
     return NARROW.get(kind, default)
-
-
-def _shapes(model: ModelProto) -> tuple[dict[str, Shape], dict[str, int]]:
-    """By inference; what that leaves open, by running the file once on zeros."""
-    known = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    shapes: dict[str, Shape] = {i.name: tuple(i.dims) for i in known.initializer}
-    types: dict[str, int] = {i.name: i.data_type for i in known.initializer}
-    for value in (*known.input, *known.value_info, *known.output):
-        held = value.type.tensor_type
-        types[value.name] = held.elem_type
-        if held.HasField("shape") and all(d.HasField("dim_value") for d in held.shape.dim):
-            shapes[value.name] = tuple(d.dim_value for d in held.shape.dim)
-    made = [name for node in model.graph.node for name in node.output if name]
-    unknown = [name for name in made if name not in shapes]
-    if unknown:
-        for name, array in _run(model, unknown).items():
-            shapes[name] = array.shape
-            types[name] = helper.np_dtype_to_tensor_dtype(array.dtype)
-    return shapes, types
-
-
-def _run(model: ModelProto, wanted: list[str]) -> dict[str, np.ndarray[Any, Any]]:
-    import onnxruntime
-
-    shown = ModelProto()
-    shown.CopyFrom(model)
-    there = {value.name for value in shown.graph.output}
-    shown.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in wanted if name not in there)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    zeros = {
-        value.name: np.zeros([d if isinstance(d, int) else 1 for d in value.shape], np.float32)
-        for value in session.get_inputs()
-    }
-    return dict(zip(wanted, session.run(wanted, zeros), strict=True))

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.compress.model import Model
+from autocompress.compress.quantizers._on_file import OnFile
+from autocompress.compress.quantizers._on_network import OnNetwork
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.data.base import Dataset, Split
 from autocompress.errors import Failure
@@ -28,7 +30,7 @@ def lowered(model: Model, runtime: Runtime, folder: Path, data: Dataset, *, twin
     if quantizer is None:
         runtime.lower(model.net, model.inputs, file)
         return file
-    if quantizer.works_on == "network":
+    if isinstance(quantizer, OnNetwork):
         runtime.lower(quantizer.frozen(model.net, runtime.dialect), model.inputs, file)
         if twin:
             runtime.lower(quantizer.whole(model.net), model.inputs, whole)
@@ -37,6 +39,7 @@ def lowered(model: Model, runtime: Runtime, folder: Path, data: Dataset, *, twin
         scheme = str(model.quantizer and model.quantizer["use"])
         text = f"{scheme} rewrites ONNX files, and {runtime.version} runs {runtime.suffix}"
         raise Failure("unsupported", f"{text}; a scheme that works on the network, such as lsq, can do it")
+    assert isinstance(quantizer, OnFile), quantizer
     runtime.lower(model.net, model.inputs, whole)
     convert(quantizer, whole, file, data)
     return file
@@ -54,7 +57,7 @@ def runs_in(settings: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def convert(quantizer: Quantizer, whole: Path, file: Path, data: Dataset) -> None:
+def convert(quantizer: OnFile, whole: Path, file: Path, data: Dataset) -> None:
     """From the exported file in 32 bits to one in fewer."""
     quantizer.convert(whole, file, _calibration(data, quantizer.calibration_examples))
     slim(file)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from autocompress.measure import workers
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import find, kinds, listing, names
-from autocompress.study.drivers.local import cores
+from autocompress.study.drivers._share import cores
 from autocompress.study.environment import environment
 from autocompress.study.home import SHARED, filesystem, home, study_names
 
@@ -20,6 +20,11 @@ class Finding(NamedTuple):
     what: str
     ok: bool
     text: str
+    absent: bool = False  # which is no fault: not every study wants it
+
+    @property
+    def mark(self) -> str:
+        return "BAD" if not self.ok else "none" if self.absent else "ok"
 
 
 def examined() -> list[Finding]:
@@ -30,8 +35,7 @@ def examined() -> list[Finding]:
     ]
     found.append(Finding("cores", True, f"{cores()} of {facts['cores']} may be used: {facts['processor']}"))
     found += [_home(), _plugins(), _runtime()]
-    found += [Finding(f"runtime {one.name}", not one.broken, one.missing or one.version) for one in runtimes_here()]
-    return found
+    return found + [_of(one) for one in runtimes_here()]
 
 
 class Here(NamedTuple):
@@ -54,6 +58,10 @@ def runtimes_here() -> list[Here]:
         lack = workers.missing(name)
         found.append(Here(name, "" if lack else workers.ENVIRONMENTS[name].wants[0], lack, workers.broken(name)))
     return found
+
+
+def _of(one: Here) -> Finding:
+    return Finding(f"runtime {one.name}", not one.broken, one.missing or one.version, absent=bool(one.missing))
 
 
 SKIPPED = {"cores", "processor", "system", "machine"}

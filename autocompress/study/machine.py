@@ -10,7 +10,7 @@ from autocompress.config.cores import MACHINES
 from autocompress.errors import Failure
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make, names
-from autocompress.study.drivers.local import cores
+from autocompress.study.drivers._share import cores
 from autocompress.study.environment import environment
 from autocompress.values.device import Protocol
 from autocompress.values.metric import show
@@ -94,7 +94,7 @@ def written(known: Facts, times: dict[str, float], name: str, today: str) -> str
     """The device file. Every number says that it was measured, or that somebody still has to say it."""
     fast = sorted(times, key=lambda one: times[one]) or ["onnxruntime"]
     isa = f"\n  isa: {{value: [{', '.join(known.isa)}], how: measured, source: probe}}" if known.isa else ""
-    hz = f"\n  clock: {{value: {known.clock_hz / 1e9:g} GHz, how: measured, source: probe}}" if known.clock_hz else ""
+    hz = f"\n  clock: {{value: {known.clock_hz / 1e9:.3g} GHz, how: measured, source: probe}}" if known.clock_hz else ""
     ram = (
         f"\nmemory:\n  ram: {{total: {{value: {known.ram // 2**20} MiB, how: measured, source: probe}}}}"
         "  # add reserved: what others need\n"

@@ -12,6 +12,8 @@ from hands import BIGGER, FAST, digits, finish, fresh, lab, made, same, settings
 
 from autocompress.compress.manifest import load, save
 from autocompress.compress.model import Model
+from autocompress.compress.quantizers._on_file import OnFile
+from autocompress.compress.quantizers._on_network import OnNetwork
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.quantizers.onnx_static import OnnxStatic
 from autocompress.compress.train import fit
@@ -80,6 +82,28 @@ def test_the_same_bytes_each_time(quantizer, source, tmp_path):
     for file in files:
         plugin.convert(source, file, calibration(plugin))
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@every_on_files
+def test_one_that_works_on_the_file_leaves_the_network_alone(quantizer):
+    plugin, model = made(Quantizer, quantizer), fresh()
+    assert isinstance(plugin, OnFile)
+    assert not isinstance(plugin, OnNetwork)
+    before = state(model)
+    for found in (plugin.placed(model), plugin.prepare(model, lab())):
+        assert found.quantizer is not None, "it is noted for whoever exports the model"
+        assert found.quantizer["use"] == quantizer["use"]
+        assert same(before, state(found))
+        assert plugin.frozen(found.net, Dialect()) is found.net
+        assert plugin.bits_of(found.net) == plugin.weight_bits
+
+
+@every_on_networks
+def test_one_that_works_on_the_network_has_no_business_with_files(quantizer):
+    plugin = made(Quantizer, quantizer)
+    assert isinstance(plugin, OnNetwork)
+    assert not hasattr(plugin, "convert")
+    assert not hasattr(plugin, "calibration_examples")
 
 
 @every_on_networks

@@ -77,5 +77,19 @@ def test_leaves_a_plain_model_at_rest(stage):
 @every
 def test_works_without_a_teacher_unless_it_says_so(stage):
     plugin = made(Stage, stage)
-    if not plugin.teachers():
-        counting(plugin.run(fresh(), lab(teacher=None)))
+    if plugin.teachers():
+        with pytest.raises(AssertionError, match="the stage learns from a teacher; the study has none"):
+            counting(plugin.run(fresh(), lab(teacher=None)))
+        return
+    left, _ = counting(plugin.run(fresh(), lab(teacher=None)))
+    taught, _ = counting(plugin.run(fresh(), lab()))
+    assert same(state(left), state(taught)), "it asks a teacher where there is one"
+
+
+@every
+def test_says_whether_it_trains(stage):
+    plugin = made(Stage, stage)
+    assert plugin.trains == (plugin.cost(lab()) > 0)
+    idle = {k: v for k, v in stage.items() if k != "recover"}  # nothing is relearned by default
+    assert made(Stage, idle).trains == (made(Stage, idle).cost(lab()) > 0)
+    assert not plugin.wants_trained or made(Quantizer, stage["scheme"]).works_on == "network"

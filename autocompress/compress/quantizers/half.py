@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, TensorProto, helper, numpy_helper
 
-from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.quantizers._on_file import OnFile
 from autocompress.errors import Failure
 from autocompress.plugin import among
 
 WORTH = 32  # a cast takes up about 60 bytes of the file
+PATIENCE = 120.0  # seconds that opening a file may take; on an idle machine it is one
 OPEN = """
 import sys
 import onnxruntime
@@ -28,7 +29,7 @@ except Exception as error:
 TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 
 
-class Half(Quantizer):
+class Half(OnFile):
     """16 bits: the weights are stored so, and with `compute: half` everything is computed so too."""
 
     format: Literal["fp16", "bf16"] = among("fp16", "fp16", "bf16")
@@ -101,7 +102,13 @@ def _cast(tensor: TensorProto, held: int, name: str) -> TensorProto:
 def _opens(file: Path, kind: str) -> None:
     """Not every runtime computes in halves, and only opening the file tells: in a process of its own, for on some
     networks ONNX Runtime crashes."""
-    said = subprocess.run([sys.executable, "-P", "-c", OPEN, str(file)], capture_output=True, text=True)
+    command = [sys.executable, "-P", "-c", OPEN, str(file)]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        file.unlink()
+        text = f"ONNX Runtime did not open this network in {kind} within {PATIENCE:g} s"
+        raise Failure("timeout", text) from None
     if said.returncode:
         file.unlink()
         reason = said.stdout.strip().partition("\n")[0] or f"it ends with status {said.returncode}"

@@ -1,7 +1,7 @@
 """2 to 8 bits, by grids in the network itself: calibrated, and if it is trained then, learned with the weights."""
 
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 from torch import nn
@@ -17,7 +17,7 @@ from autocompress.compress.grid.told import layer_bits
 from autocompress.compress.grid.without import without_grids
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
-from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.quantizers._on_network import OnNetwork
 from autocompress.compress.recalibrate import recalibrate
 from autocompress.plugin import among, ranged
 from autocompress.values.dialect import Dialect
@@ -25,7 +25,7 @@ from autocompress.values.dialect import Dialect
 Many = Annotated[int, Field(ge=2, le=8)]
 
 
-class Lsq(Quantizer):
+class Lsq(OnNetwork):
     """2 to 8 bits in the network, which can learn to live with them, and how long each step is (learned step sizes).
 
     Weights have steps per channel (Esser et al. 2020, arXiv 1902.08153); activations a step and a fixed place for 0
@@ -33,8 +33,6 @@ class Lsq(Quantizer):
     or as the others. `layers` says how many weights have by patterns of names of layers; of several, the most. Or
     somebody says it who measures what each layer bears: `allocate`.
     """
-
-    works_on: ClassVar[Literal["network", "file"]] = "network"
 
     weights: Many = ranged(8, 2, 8)
     activations: Annotated[int, Field(ge=4, le=8)] = among(8, 8, 6, 4)

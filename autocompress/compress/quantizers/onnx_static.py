@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto
 
 from autocompress.compress.quantizers._gates import UNIT, apart, summed
+from autocompress.compress.quantizers._on_file import OnFile
 from autocompress.compress.quantizers._ranges import ranges
-from autocompress.compress.quantizers.base import Quantizer
 from autocompress.plugin import among
 
 FLOATS = {"LayerNormalization", "Softmax", "Add", "Mul"}  # of networks that normalize layers
 
 
-class OnnxStatic(Quantizer):
+class OnnxStatic(OnFile):
     """8 bits after training, by ONNX Runtime: activation ranges from `examples` training images."""
 
     calibrate: Literal["minmax", "average", "percentile"] = among("minmax", "minmax", "average", "percentile")

@@ -28,6 +28,10 @@ class Training(Stage, ABC):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # how much of the average of weights stays at each step; 0: none
     compiled: bool = False  # the network as compiled code: takes a minute or so at the start, not always won back
 
+    @property
+    def trains(self) -> bool:
+        return True
+
     def plan(self, epochs: int, teacher: str = "teacher", views: int | None = None, scope: Scope = "all") -> Plan:
         return Plan(
             epochs=epochs,
@@ -86,6 +90,10 @@ class Relearning(Taught, ABC):
                 name = type(method).__name__.lower()
                 raise ValueError(f"method: {name} puts a part of the teacher into the network; distill can do that")
         return self
+
+    @property
+    def trains(self) -> bool:
+        return self.recover > 0
 
     def recovered(self, model: Model, lab: Lab, step: int = 0) -> Run:
         """After step number `step`, counted from 0."""

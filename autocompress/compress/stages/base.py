@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from autocompress.compress.lab import Epoch, Lab
 from autocompress.compress.model import Model
 from autocompress.plugin import Plugin
+from autocompress.values.craft import Technique
 
 Run = Generator[Epoch, None, Model]
 
@@ -17,6 +18,7 @@ class Stage(Plugin, ABC):
     Both work on a copy and leave the model they were given alone.
     """
 
+    technique: ClassVar[Technique | None] = None  # which one it is; whoever learns from a teacher also distills
     rebuilds: ClassVar[bool] = False  # changes what the network is made of, not only its numbers
 
     @classmethod
@@ -35,6 +37,16 @@ class Stage(Plugin, ABC):
 
     @abstractmethod
     def run(self, model: Model, lab: Lab) -> Run: ...
+
+    @property
+    def trains(self) -> bool:
+        """Whether a network has learned something after it, even if it knew nothing before."""
+        return False
+
+    @property
+    def wants_trained(self) -> bool:
+        """Whether it keeps a network that has learned nothing from ever learning."""
+        return False
 
     def cost(self, lab: Lab) -> int:
         """Epochs that `run` will train: the unit in which rungs are placed."""

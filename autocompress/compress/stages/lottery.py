@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from autocompress.compress.stages.base import Run
 from autocompress.compress.train import fit
 from autocompress.errors import Failure
 from autocompress.plugin import ranged
+from autocompress.values.craft import Technique
 
 
 class Lottery(Training):
@@ -25,6 +26,8 @@ class Lottery(Training):
     1912.05671). Again from the `weights` of then, or only with their `lr` (Renda et al. 2020, arXiv 2003.02389), or
     the last time from `random` ones: the control, which tells whether the start mattered.
     """
+
+    technique: ClassVar[Technique | None] = "pruning"
 
     by: Pattern
     sparsity: Annotated[float, Field(ge=0, lt=1)] = ranged(0.75, 0.0, 0.95)

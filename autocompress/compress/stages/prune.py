@@ -14,6 +14,7 @@ from autocompress.compress.recalibrate import recalibrate
 from autocompress.compress.stages._training import Recovering
 from autocompress.compress.stages.base import Run
 from autocompress.plugin import among, ranged
+from autocompress.values.craft import Technique
 
 Cap = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=0.99)] | None
@@ -27,6 +28,8 @@ class Prune(Recovering):
     same build (Fang et al. 2024, arXiv 2407.04616). With a `ratio`, these two leave as many MACs as `local` would.
     Each of several `steps` takes the same share of what is left.
     """
+
+    technique: ClassVar[Technique | None] = "pruning"
 
     rebuilds: ClassVar[bool] = True
 

@@ -11,6 +11,7 @@ from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.stages._training import Relearning
 from autocompress.compress.stages.base import Run, Stage
 from autocompress.plugin import find, ranged, written
+from autocompress.values.craft import Technique
 
 
 class Quantize(Relearning):
@@ -19,6 +20,7 @@ class Quantize(Relearning):
     The others do their work on the exported file, where nothing learns, and nothing comes after them.
     """
 
+    technique: ClassVar[Technique | None] = "quantization"
     rebuilds: ClassVar[bool] = True
 
     scheme: Quantizer
@@ -29,16 +31,24 @@ class Quantize(Relearning):
         if self.recover and self.scheme.works_on == "file":
             name = written(Quantizer, self.scheme)["use"]
             raise ValueError(
-                f"recover: {name} works on the exported file, which cannot learn; lsq works on the network"
+                f"recover: {name} works on the exported file, which cannot learn; leave recover out and train before "
+                "it, or take a scheme that works on the network, such as lsq"
             )
         return self
 
     @classmethod
     def bars(cls, settings: Mapping[str, Any], later: type[Stage]) -> str:
         options = settings["scheme"].get("choice", [settings["scheme"]])
+        if later is cls:
+            return "one stage takes the bits: leave the other out, or give one of them a choice of schemes"
         if any(find(Quantizer, option["use"]).works_on == "file" for option in options):
             return "nothing may follow it: it decides about the exported file"
         return "nothing changes how a network is built once its weights are on grids" if later.rebuilds else ""
+
+    @property
+    def wants_trained(self) -> bool:
+        """Placing grids folds the batch norms, with averages that are of no use before any training."""
+        return self.scheme.works_on == "network"
 
     def shape(self, model: Model, lab: Lab) -> Model:
         return self.scheme.placed(model)

@@ -1,6 +1,6 @@
 """Take out single weights, a little at a time: the file packs smaller, and no multiplication is saved."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ from autocompress.compress.recalibrate import recalibrate
 from autocompress.compress.stages._training import Recovering
 from autocompress.compress.stages.base import Run
 from autocompress.plugin import ranged
+from autocompress.values.craft import Technique
 
 
 class Sparsify(Recovering):
@@ -19,6 +20,8 @@ class Sparsify(Recovering):
 
     The share is of the weights in layers that the pattern fits: convolutions and matrices, the `head` only if asked.
     """
+
+    technique: ClassVar[Technique | None] = "pruning"
 
     by: Pattern
     sparsity: Annotated[float, Field(ge=0, lt=1)] = ranged(0.5, 0.0, 0.95)

@@ -59,6 +59,11 @@ class Student(Plugin, ABC):
         return ""
 
     @property
+    def trained(self) -> bool:
+        """Whether it knows something before its first stage."""
+        return self.of_teacher or self.folder is not None or bool(self.pretrained)
+
+    @property
     def source(self) -> str:
         """What tells code of the user's from what it was before they changed it."""
         return ""

@@ -114,6 +114,10 @@ class Python(Student):
         return _digest(self.weights, state.st_mtime_ns, state.st_size)
 
     @property
+    def trained(self) -> bool:
+        return self.weights is not None  # whether or not the file is there yet
+
+    @property
     def source(self) -> str:
         """Of the file that the function is in; what that imports is not looked at."""
         file = inspect.getsourcefile(own(self.function))
