@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hands import SMALL, digits, fresh, lab
 
+from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.errors import Failure
 from autocompress.measure.counted import counted
@@ -14,7 +15,7 @@ from autocompress.measure.graph_of_file import read
 from autocompress.measure.runtimes.onnxruntime import Onnxruntime
 from autocompress.plugin import make
 from autocompress.search.gate import refused
-from autocompress.study import appraise
+from autocompress.study import appraise, cache
 from autocompress.study.appraise import Appraiser
 from autocompress.study.estimates import estimated
 from autocompress.study.foresight import Foresight
@@ -88,6 +89,31 @@ def test_what_follows_from_an_unknown_number_is_unknown_for_its_reason(tmp_path)
     assert told.reasons["energy"].startswith("op_cycles speaks of int8")
 
 
+def test_images_a_second_and_watts_follow_from_what_is_estimated(tmp_path):
+    """The errors of what they follow from are theirs."""
+    found = weighed(away(), tmp_path, {"throughput", "power", "energy"})
+    latency, energy = found["latency_p50"].value, found["energy"].value
+    assert found["throughput"].value == pytest.approx(1 / latency)
+    assert found["throughput"].spread == pytest.approx(0.22 / 1.645 / latency)
+    assert found["throughput"].how == found["power"].how == "estimated"
+    assert found["power"].value == pytest.approx(energy / latency)
+    assert found["power"].spread == pytest.approx(energy / latency * (0.22**2 + 0.25**2) ** 0.5 / 1.645)
+    assert found["power"].on == "model.onnx, from energy and latency, d by power_times_latency and d by op_cycles"
+
+
+def test_watts_where_the_file_is_run_follow_from_its_own_latency(tmp_path):
+    file = tmp_path / "model.onnx"
+    Onnxruntime().lower(fresh(SMALL).net, (1, 8, 8), file)
+    here, wanted = device(estimators={"energy": ENERGY}), {"power", "throughput"}
+    told = estimated(here, read(file), {"latency_p50": 2e-3}, "model.onnx", wanted)
+    assert {m.metric: m.value for m in told.found}.keys() == {"energy", "power"}  # images a second are measured
+    assert told.found[-1].value == pytest.approx(0.0236)
+    assert told.found[-1].spread == pytest.approx(0.0236 * 0.25 / 1.645)
+    lost = estimated(here, read(file), {}, "model.onnx", wanted)
+    assert lost.reasons["power"] == "power_times_latency needs the latency, which is not known"
+    assert "throughput" not in lost.reasons
+
+
 def test_what_a_device_cannot_run_is_refused_by_name(tmp_path):
     int8 = away(bits=(8,), float_fallback=False)
     with pytest.raises(Failure, match=r"d cannot run .*: computes in 32 bits; it wants 8 \(and \d+ more\)"):
@@ -104,6 +130,28 @@ def test_the_baseline_of_an_integer_device_is_told_as_if_it_had_few_bits(tmp_pat
     numbers = {m.metric: m for m in found.measurements}
     assert numbers["latency_p50"].on.startswith("model.onnx if it were in 8 bits, d by")
     assert numbers["flash"].value - 36 * 1024 < 1.5 * numbers["params"].value
+
+
+def test_a_front_member_says_how_well_its_file_agrees_with_its_network(tmp_path):
+    found = weighed(away(), tmp_path)
+    assert found["accuracy"].note == "agrees with the network on 100.00%, accuracy +0.00%"
+    assert found["nll"].note == ""
+
+
+def test_a_file_runs_beside_the_baselines_once_there_is_one_and_never_beside_itself(tmp_path, monkeypatch):
+    ran, race = [], appraise.race
+
+    def watched(files, *more, **kept):
+        ran.append([file.name for file in files])
+        return race(files, *more, **kept)
+
+    monkeypatch.setattr(appraise, "race", watched)
+    scales, model = Appraiser(device(), {"latency_p50"}, tmp_path / "references"), fresh(SMALL)
+    for place, is_baseline in (("first", False), ("baseline", True), ("second", False)):
+        (tmp_path / place).mkdir()
+        scales.appraised(model, digits(), tmp_path / place, is_baseline=is_baseline)
+    beside = ["model.onnx", "reference-onnxruntime.onnx"]
+    assert ran == [["model.onnx"], beside, beside]
 
 
 def test_bit_operations_are_counted_as_the_layers_have_them(tmp_path):
@@ -140,34 +188,38 @@ def foresight(folder: Path, device: Device, *hard: str) -> Foresight:
     return Foresight(Appraiser(device, set(hard), folder / "references"), device, limits, folder / "files")
 
 
+def foretold(seen: Foresight, shape: Model, baseline: dict[str, float]) -> tuple[Measurement, ...]:
+    return seen.of(shape, counted(shape.net, shape.inputs), digits(), baseline)
+
+
 def test_what_a_hard_limit_speaks_of_is_known_before_training_and_asked_for_once(tmp_path, monkeypatch):
     seen = foresight(tmp_path, away(), "latency_p95", "accuracy", "macs")
-    first = seen.of(fresh(SMALL), digits(), {})
+    first = foretold(seen, fresh(SMALL), {})
     assert [m.metric for m in first] == ["latency_p95"]
     assert first[0].on == "model.onnx, d by op_cycles, untrained"
     monkeypatch.setattr(Appraiser, "of_file", lambda *a, **k: pytest.fail("asked twice"))
-    assert seen.of(fresh(SMALL, seed=5), digits(), {}) == first  # other weights, same shapes
+    assert foretold(seen, fresh(SMALL, seed=5), {}) == first  # other weights, same shapes
     with pytest.raises(pytest.fail.Exception):
-        seen.of(fresh({**SMALL, "width": 12}), digits(), {})
+        foretold(seen, fresh({**SMALL, "width": 12}), {})
     with pytest.raises(pytest.fail.Exception):
-        foresight(tmp_path, away(clock_hz=80e6), "latency_p95").of(fresh(SMALL), digits(), {})
+        foretold(foresight(tmp_path, away(clock_hz=80e6), "latency_p95"), fresh(SMALL), {})
 
 
 def test_without_such_a_limit_nothing_is_exported(tmp_path, monkeypatch):
     monkeypatch.setattr("autocompress.study.foresight.lowered", lambda *a: pytest.fail("exported"))
-    assert foresight(tmp_path, away(), "accuracy", "params").of(fresh(SMALL), digits(), {}) == ()
+    assert foretold(foresight(tmp_path, away(), "accuracy", "params"), fresh(SMALL), {}) == ()
 
 
 def test_what_the_baseline_keeps_with_ease_its_smaller_need_not_prove(tmp_path, monkeypatch):
     monkeypatch.setattr("autocompress.study.foresight.lowered", lambda *a: pytest.fail("exported"))
     seen, shape = foresight(tmp_path, away(), "latency_p95"), fresh(SMALL)
     base = {"latency_p95": 0.4e-3, "params": 1e9, "macs": 1e9}
-    assert seen.of(shape, digits(), base) == ()
+    assert foretold(seen, shape, base) == ()
     for other in ({"latency_p95": 0.6e-3}, {"params": 10.0}, {"macs": 10.0}):
         with pytest.raises(pytest.fail.Exception):
-            seen.of(shape, digits(), base | other)
+            foretold(seen, shape, base | other)
     with pytest.raises(pytest.fail.Exception):  # it may hold what the device cannot run
-        foresight(tmp_path, away(operators=Operators(deny=("mul",))), "latency_p95").of(shape, digits(), base)
+        foretold(foresight(tmp_path, away(operators=Operators(deny=("mul",))), "latency_p95"), shape, base)
 
 
 def test_a_size_that_weights_leave_far_behind_is_not_exported_and_only_exported_otherwise(tmp_path, monkeypatch):
@@ -177,15 +229,31 @@ def test_a_size_that_weights_leave_far_behind_is_not_exported_and_only_exported_
     for bound, known in ((2 * weights + 16_384, []), (weights, ["size"])):
         limits = [Limit(metric="size", side="max", bound=bound)]
         seen = Foresight(Appraiser(here, {"size"}, tmp_path), here, limits, tmp_path / "files")
-        assert [m.metric for m in seen.of(shape, digits(), {})] == known
+        assert [m.metric for m in foretold(seen, shape, {})] == known
+
+
+def test_a_note_is_of_the_sources_that_measured_it(tmp_path, monkeypatch):
+    """Files and numbers are made by measure/, too: what another version of it said is not believed."""
+    seen = foresight(tmp_path, away(), "latency_p95")
+    foretold(seen, fresh(SMALL), {})
+    notes = set((tmp_path / "files").iterdir())
+    root, inside = Path(cache.__file__).parent.parent, cache.Path.read_bytes
+    touched = root / "measure" / "rewrite.py"
+    monkeypatch.setattr(cache.Path, "read_bytes", lambda at: inside(at) + b"#" * (at == touched))
+    cache.code_version.cache_clear()
+    try:
+        foretold(seen, fresh(SMALL), {})
+    finally:
+        cache.code_version.cache_clear()
+    assert len(set((tmp_path / "files").iterdir()) - notes) == 1
 
 
 def test_a_damaged_note_is_made_again(tmp_path):
     seen = foresight(tmp_path, away(), "latency_p95")
-    first = seen.of(fresh(SMALL), digits(), {})
+    first = foretold(seen, fresh(SMALL), {})
     for note in (tmp_path / "files").iterdir():
         note.write_text("{")
-    assert seen.of(fresh(SMALL), digits(), {}) == first
+    assert foretold(seen, fresh(SMALL), {}) == first
 
 
 @pytest.mark.parametrize(("how", "spread", "broken"), [("measured", 0.3e-3, False), ("measured", 0.2e-3, True)])

@@ -14,6 +14,7 @@ from autocompress.compress.stages.base import Stage
 from autocompress.compress.start import started
 from autocompress.data.base import Split
 from autocompress.errors import Failure, StudyError
+from autocompress.measure import counted
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.study.cache import code_version
@@ -236,6 +237,17 @@ def test_a_study_for_a_chip_that_is_away_knows_its_teacher_and_refuses_what_does
     assert said[-1].outcome.state == "stopped"
 
 
+def test_before_training_a_candidate_is_counted_once_whatever_its_limits(bench, tmp_path, monkeypatch):
+    limits = [Limit(metric=m, side="max", bound=1.0) for m in ("latency_p50", "latency_p95", "size", "macs")]
+    many = Bench(study(limits=tuple(limits)), tmp_path / "limited")
+    macs, calls = counted.macs, []
+    monkeypatch.setattr(counted, "macs", lambda *given: calls.append(1) or macs(*given))
+    said = events(many, job(INT8), answer=lambda event: len(event.measurements) == 3)
+    assert [type(event) for event in said] == [Gated, Gated, Done]
+    assert {m.metric for m in said[-1].outcome.measurements} > {"latency_p50", "latency_p95"}
+    assert calls == [1]
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -255,6 +267,15 @@ def test_what_this_machine_cannot_answer_is_refused_before_anything_runs(change,
     spec = study(device=device, limits=device.limits)
     with pytest.raises(StudyError, match=text):
         refuse_what_cannot_be_measured(spec)
+
+
+def test_a_device_that_is_told_by_a_tool_wants_it_installed_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path))
+    told = {"latency": {"use": "vela", "accelerator": "ethos-u55-256", "error": {"p90": "60 %"}}}
+    away = study().device.model_copy(update={"id": "u55", "measurement": "estimate", "estimators": told})
+    with pytest.raises(StudyError, match=r"u55 is estimated: .* autocompress runtimes install vela"):
+        refuse_what_cannot_be_measured(study(device=away))
+    refuse_what_cannot_be_measured(study(device=away.model_copy(update={"measurement": "local"})))  # nobody asks it
 
 
 def test_a_teacher_may_have_a_teacher_and_each_trial_says_whom_it_learns_from(tmp_path, monkeypatch):

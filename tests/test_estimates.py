@@ -1,18 +1,23 @@
 """The formulas of the estimators, number by number."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
 from graphs import chain
 
 from autocompress.errors import Failure
+from autocompress.measure.estimators import vela as plugin
 from autocompress.measure.estimators._alone import alone
 from autocompress.measure.estimators._layer import Layer, layers
 from autocompress.measure.estimators.base import Board, Estimator
-from autocompress.measure.estimators.convolutions import Convolutions
+from autocompress.measure.estimators.convolutions import Convolutions, Point
 from autocompress.measure.estimators.layer_table import completed, missing, read, resembling, write
 from autocompress.measure.graph import Graph, Operation
 from autocompress.measure.graph_of_file import read as read_graph
+from autocompress.measure.vela import Estimate
 from autocompress.plugin import make
 
 ERROR = {"p90": "20 %"}
@@ -165,8 +170,12 @@ def some(many: int, seed: int) -> list[Graph]:
     return [chain(*each, side=int(chance.choice([8, 16]))) for each in widths]
 
 
+def points(many: int, seed: int) -> tuple[Point, ...]:
+    return tuple(Point(tuple(layers(graph)), truth(graph)) for graph in some(many, seed))
+
+
 def test_convolutions_learn_from_sums_what_macs_cannot_tell():
-    plug = Convolutions.learned([(graph, truth(graph)) for graph in some(25, 0)])
+    plug = Convolutions.learned(points(25, 0))
     unseen = some(25, 1)
     off = [abs(plug.estimate(graph, Board(), {}) / truth(graph) - 1) for graph in unseen]
     pace = np.median([truth(graph) / graph.macs for graph in some(25, 0)])
@@ -179,4 +188,52 @@ def test_convolutions_learn_from_sums_what_macs_cannot_tell():
 
 def test_convolutions_want_a_few_points():
     with pytest.raises(ValueError, match="4 measured networks at least, got 1"):
-        Convolutions.learned([(chain(3, 8), 1.0)])
+        Convolutions.learned(points(1, 0))
+
+
+def test_convolutions_are_in_doubt_of_what_resembles_nothing_they_know():
+    plug = Convolutions.learned(points(25, 0))
+    known = plug.told(layers(some(1, 1)[0]))
+    assert known.spread >= known.seconds * plug.error.p90 / 1.645
+    asked = [Layer("depthwise", 64, 64, 32, 32, 5, 5, groups=64, bits=8) for _ in range(8)]
+    strange = plug.told(asked)
+    assert strange.spread > 0.3 * strange.seconds
+    assert known.spread < 0.1 * known.seconds
+
+
+def test_a_matrix_has_its_channels_last_in_whatever_shape_they_come():
+    for shape in ((7, 6), (1, 7, 6), (7, 1, 6), (1, 1, 7, 6)):
+        one = Operation("linear", "o", ("a",), ("b",), shape, (*shape[:-1], 4), macs=7 * 6 * 4)
+        [found] = layers(Graph((one,), chain(8, 8).tensors, ("a",), ("b",)))
+        assert (found.cin, found.cout, found.high, found.macs) == (6, 4, 7, one.macs)
+
+
+def test_vela_tells_the_cycles_of_a_file_at_the_clock_of_the_device(monkeypatch):
+    asked = []
+
+    def ask(*given):
+        asked.append(given)
+        return Estimate(0.0, 0.0, 0.0, 4e6, 8e-3, 500e6, 3 if given[0].stem == "mixed" else 0, "vela 5.2.0")
+
+    monkeypatch.setattr(plugin, "vela", ask)
+    plug = estimator(use="vela", accelerator="ethos-u55-256", memory="Sram_Only")
+    graph = replace(chain(3, 8), source=Path("model.tflite"))
+    assert plug.estimate(graph, Board(400e6), {}) == 1e-2
+    assert plug.estimate(graph, Board(), {}) == 8e-3  # of the compiler's own system
+    assert asked[0] == (Path("model.tflite"), "ethos-u55-256", None, "Sram_Only")
+    with pytest.raises(Failure, match="vela leaves 3 operations to the CPU, and does not say how long they take there"):
+        plug.estimate(replace(graph, source=Path("mixed.tflite")), Board(), {})
+    for other in (replace(graph, source=Path("model.onnx")), graph.in_bits(8)):
+        with pytest.raises(Failure, match=r"vela is asked about a \.tflite file of integers, and this is none"):
+            plug.estimate(other, Board(), {})
+    with pytest.raises(ValueError, match="ethos-u55-256"):
+        estimator(use="vela", accelerator="ethos-u99-1")
+
+
+def test_vela_that_is_not_installed_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path))
+    plug = estimator(use="vela", accelerator="ethos-u55-256")
+    text = "the environment of vela is not installed: autocompress runtimes install vela"
+    assert plug.missing == text
+    with pytest.raises(Failure, match=text):
+        plug.estimate(replace(chain(3, 8), source=tmp_path / "model.tflite"), Board(), {})

@@ -88,6 +88,17 @@ def test_a_refused_file_says_where(faithful, tmp_path):
     assert caught.value.code == "parity"
 
 
+def test_other_layers_are_written_only_for_a_file_that_is_refused(faithful, tmp_path):
+    net, x = stirred(BIGGER), images(64)
+    y = net(torch.from_numpy(x)).detach().numpy().argmax(1)
+    never = lambda: pytest.fail("nobody asked for them")  # noqa: E731
+    assert parity(net, Onnxruntime().open(faithful)(x), [x], y, file=faithful, layers=never).agreement == 1
+    file, written = broken(faithful, tmp_path, net.head.weight.detach().numpy()), []
+    with pytest.raises(Failure, match="the first layer that differs is head"):
+        parity(net, Onnxruntime().open(file)(x), [x], y, file=file, layers=lambda: written.append(1) or net)
+    assert written == [1]
+
+
 def test_a_file_that_cannot_be_looked_into_is_refused_all_the_same(tmp_path):
     net, x = stirred(SMALL), images()
     wrong = -net(torch.from_numpy(x)).detach().numpy()

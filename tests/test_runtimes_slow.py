@@ -11,6 +11,8 @@ from hands import BIGGER, FAST, SMALL, digits, finish, fresh, lab, settings, stu
 from autocompress.compress.quantizers.base import Quantizer
 from autocompress.compress.train import fit
 from autocompress.measure import workers
+from autocompress.measure.estimators.base import Board, Estimator
+from autocompress.measure.graph_of_file import read
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.measure.runtimes.litert import Litert
 from autocompress.measure.vela import vela
@@ -68,6 +70,8 @@ def test_all_of_an_integer_file_is_integers_and_runs_on_an_accelerator(tmp_path)
     assert sizes[2].flash < 0.8 * sizes[8].flash
     assert 0 < sizes[8].sram < 2**20
     assert 0 < sizes[8].seconds == pytest.approx(sizes[8].cycles / sizes[8].clock)
+    plug = make(Estimator, {"use": "vela", "accelerator": "ethos-u55-128", "error": {"p90": "60 %"}})
+    assert plug.estimate(read(tmp_path / "8.tflite"), Board(), {}) == pytest.approx(sizes[8].seconds)
 
 
 @pytest.mark.parametrize("name", sorted(workers.ENVIRONMENTS))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -79,6 +80,7 @@ class Graph:
     tensors: MappingProxyType[str, Tensor] = field(hash=False)
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    source: Path | None = field(default=None, compare=False)  # the file it was read from, for tools that want that
 
     @property
     def macs(self) -> int:
@@ -93,12 +95,13 @@ class Graph:
         return sum(self.tensors[name].bytes for name in (*operation.reads, *operation.writes)) + operation.weight_bytes
 
     def in_bits(self, bits: int) -> "Graph":
-        """The same graph if all its tensors and filters had so many bits: what quantizing would make of it."""
+        """The same graph if all its tensors and filters had so many bits: what quantizing would make of it. There is no
+        such file."""
         tensors = {name: tensor._replace(bits=bits) for name, tensor in self.tensors.items()}
         operations = tuple(
             replace(o, bits=bits, weight_bytes=_stored(o, bits) if o.weights else 0) for o in self.operations
         )
-        return replace(self, operations=operations, tensors=MappingProxyType(tensors))
+        return replace(self, operations=operations, tensors=MappingProxyType(tensors), source=None)
 
 
 def _stored(operation: Operation, bits: int) -> int:

@@ -1,5 +1,6 @@
 """The graph of a deployed file, whatever it is written in."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from autocompress.errors import Failure
@@ -11,9 +12,9 @@ def read(path: Path) -> Graph:
     if path.suffix == ".onnx":
         from autocompress.measure import graph_of_onnx
 
-        return graph_of_onnx.graph(path)
+        return replace(graph_of_onnx.graph(path), source=path)
     if path.suffix == ".tflite":
         from autocompress.measure import graph_of_tflite
 
-        return graph_of_tflite.graph(path)
+        return replace(graph_of_tflite.graph(path), source=path)
     raise Failure("measure", f"nothing here reads the operations of {path.suffix or path.name} files")

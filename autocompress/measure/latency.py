@@ -16,6 +16,7 @@ import numpy as np
 
 from autocompress.errors import Failure
 from autocompress.measure.child import ask, machine
+from autocompress.measure.quiet import quiet
 from autocompress.measure.runtimes.base import Runtime
 from autocompress.plugin import make
 from autocompress.values.device import Protocol
@@ -128,7 +129,8 @@ def race(
     busy: list[float] = []
     about = f"latency of {files[0]}"
     while len(answers) < protocol.processes:
-        answer = ask("stopwatch", question, about, timeout, opened.threads)
+        with quiet():
+            answer = ask("stopwatch", question, about, timeout, opened.threads)
         if clock != "wall" or answer["contention"] < BUSY:
             answers.append(answer)
         else:

@@ -1,6 +1,6 @@
 """Does the exported file answer as the network does that it came from?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,33 +35,34 @@ def parity(
     agreement: float = 0.98,
     change: float = 0.005,
     file: Path | None = None,
-    layers: nn.Module | None = None,
+    layers: Callable[[], nn.Module] | None = None,
 ) -> Parity:
     """Compare the file's answers `logits` to all `batches` with the network's. Beyond the tolerances it is a Failure,
-    which names the first layer of `file` that differs: from those of `layers`, if `net` was written in other ones.
+    which names the first layer of `file` that differs: from those of `layers`, if `net` was written in other ones. They
+    are asked for only then.
 
     One example of `y` is always tolerated: no share of a small set is finer than that.
     """
     expected, some = _torch_answers(net, batches)
-    shown = layers or net
+    own = layers or (lambda: net)
     if not np.isfinite(logits).all():
-        raise Failure("parity", f"the exported file gives answers that are not finite{_where(shown, file, some)}")
+        raise Failure("parity", f"the exported file gives answers that are not finite{_where(own, file, some)}")
     right, found = expected.argmax(1), logits.argmax(1)
     seen = Parity(float((found == right).mean()), float((found == y).mean() - (right == y).mean()))
     one = 1 / len(y)
     if seen.agreement < min(agreement, 1 - one) - EXACT or abs(seen.accuracy_change) > max(change, one) + EXACT:
         wanted = f"wanted {agreement:.2%} and at most ±{change:.2%}"
-        raise Failure("parity", f"the exported file {seen}; {wanted}{_where(shown, file, some)}")
+        raise Failure("parity", f"the exported file {seen}; {wanted}{_where(own, file, some)}")
     return seen
 
 
-def _where(net: nn.Module, file: Path | None, x: NDArray[np.float32]) -> str:
+def _where(layers: Callable[[], nn.Module], file: Path | None, x: NDArray[np.float32]) -> str:
     if file is None:
         return ""
     if file.suffix != ".onnx":
         return f"; a {file.suffix} file does not show its layers"
     try:
-        found = first_difference(net, file, x)
+        found = first_difference(layers(), file, x)
     except Exception as error:  # a broken file may break anything that looks at it
         return f"; its layers cannot be looked at: {type(error).__name__}"
     return f"; {found or 'layer by layer it answers as the network does in ONNX Runtime'}"

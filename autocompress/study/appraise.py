@@ -3,6 +3,7 @@
 import json
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Appraised:
 
 class Appraiser:
     """One device's scales. `wanted` are the metrics that a study asks for by name: some take long. `folder` keeps the
-    baseline's files, beside which every latency is taken."""
+    baseline's files, beside which every latency is taken once they are there."""
 
     def __init__(self, device: Device, wanted: set[str], folder: Path) -> None:
         self._device, self._wanted, self._folder = device, wanted, folder
@@ -81,11 +82,13 @@ class Appraiser:
         y = data.val.y
         logits = answers(runtime.open(file), data.shown(data.val))
         agreement, change = COARSE if model.quantizer and not model.gridded else FAITHFUL
-        layers = make(Quantizer, model.quantizer).frozen(model.net, Dialect()) if model.quantizer else None
+        quantizer = make(Quantizer, model.quantizer) if model.quantizer else None
+        layers = partial(quantizer.frozen, model.net, Dialect()) if quantizer else None
         shown = data.shown(data.val)
-        parity(model.net, logits, shown, y, agreement=agreement, change=change, file=file, layers=layers)
-        right = scores(logits, y, f"{file.name}, {runtime.version}, validation split")
-        numbers = right + self.of_file(file, model, listed, is_baseline)
+        seen = parity(model.net, logits, shown, y, agreement=agreement, change=change, file=file, layers=layers)
+        right = _noted(scores(logits, y, f"{file.name}, {runtime.version}, validation split"), "accuracy", str(seen))
+        parts = (*counted(model.net, model.inputs, bits(model))[:2], nonzero(model.net))
+        numbers = right + parts + self.of_file(file, model, listed, is_baseline)
         save(model, folder, mean=data.mean, std=data.std)
         papers: dict[str, Any] = {
             "runtime": runs_in(settings, runtime),
@@ -102,10 +105,9 @@ class Appraiser:
         self, file: Path, model: Model, listed: devices.Runtime, is_baseline: bool = False, *, timed: bool = True
     ) -> tuple[Measurement, ...]:
         """What does not depend on how good its answers are. Unless `timed`, nothing is run."""
-        params, macs, _ = counted(model.net, model.inputs, bits(model))
         note = str(executed(file)) if model.quantizer and file.suffix == ".onnx" else ""
         size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name, note=note)
-        found = [size, params, macs, nonzero(model.net)]
+        found = [size]
         if file.suffix == ".onnx" and (model.sparse or self._wanted & {"sparsity", "size_packed"}):
             found += packed(file)
         if "bops" in self._wanted:
@@ -137,7 +139,8 @@ class Appraiser:
             stored, what = (file.stat().st_size, on) if whole else (graph.weight_bytes, f"weights of {on}")
             kept = (flash(stored, listed.flash_code, f"{what}, and {listed.title}"),)
         told = estimated(device, graph, {m.metric: m.value for m in measured}, on, self._wanted)
-        if missing := sorted(told.reasons.keys() & self._wanted):
+        missing = sorted(told.reasons.keys() & self._wanted)
+        if missing and graph.source:  # a baseline that is told of in bits it does not have may lack a number
             raise Failure("measure", f"{missing[0]}: {told.reasons[missing[0]]}")
         return kept + told.found
 
@@ -149,11 +152,11 @@ class Appraiser:
             reference.parent.mkdir(parents=True, exist_ok=True)
             write_durably(reference, file.read_bytes())
         twin = file.with_name(f"{FLOAT}{file.suffix}")
-        files = [file, reference if reference.exists() else file, *([twin] if twin.exists() else [])]
+        files = [file, *(other for other in (reference, twin) if other.exists())]
         nothing = self._nothing(make(Runtime, settings), listed, model.inputs)
         ran = race(files, settings, model.inputs, self._device.protocol, empty=nothing)
         times = ran.latency()
-        if twin.exists() and (duel := ran.duel(0, len(files) - 1)).lost:
+        if twin in files and (duel := ran.duel(0, files.index(twin))).lost:
             slower = f"slower than in 32 bits: {duel} x"
             times = tuple(m.model_copy(update={"note": f"{slower}; {m.note}"}) for m in times)
         speed = (throughput(times, self._device.protocol.batch),) if "throughput" in self._wanted else ()
@@ -177,6 +180,12 @@ class Appraiser:
             with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
                 write_durably(kept, empty(runtime, inputs, Path(folder)).read_bytes())
         return kept
+
+
+def _noted(measurements: tuple[Measurement, ...], metric: str, note: str) -> tuple[Measurement, ...]:
+    """What a reader of one of them must know, too."""
+    said = {m.metric: "; ".join(filter(None, (m.note, note))) for m in measurements if m.metric == metric}
+    return tuple(m.model_copy(update={"note": said.get(m.metric, m.note)}) for m in measurements)
 
 
 def _settings(listed: devices.Runtime) -> dict[str, Any]:

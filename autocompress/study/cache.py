@@ -3,8 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +15,8 @@ from autocompress.compress.model import Model
 from autocompress.compress.shelf import Shelf
 from autocompress.study.artifacts import sync_folder
 
-SOURCES = ("compress", "data")  # what decides how a stage turns out
+STAGES = ("compress", "data")  # what decides how a stage turns out
+FILES = (*STAGES, "measure", "study")  # and what is said of the file that comes of it
 
 
 class Cache:
@@ -57,23 +57,21 @@ class Cache:
         """What teachers said."""
         return Shelf(self.folder / "answers")
 
-    @contextmanager
-    def claim(self, key: str) -> Iterator[None]:
-        """Nobody else works on this entry meanwhile. A worker that dies lets go of it."""
+    def claim(self, key: str) -> FileLock:
+        """While it is held nobody else works on this entry. A worker that dies lets go of it."""
         locks = self.folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{key}.lock"):
-            yield
+        return FileLock(locks / f"{key}.lock")
 
     def _place(self, key: str) -> Path:
         return self.folder / key[:2] / key
 
 
 @cache
-def code_version() -> str:
-    """Changes when any source that a stage depends on changes: an old entry is never taken for new work."""
+def code_version(folders: tuple[str, ...] = STAGES) -> str:
+    """Changes when any source changes that the work depends on: an old entry is never taken for new work."""
     root = Path(__file__).parent.parent
     h = sha256()
-    for path in sorted(p for name in SOURCES for p in (root / name).rglob("*.py")):
+    for path in sorted(p for name in folders for p in (root / name).rglob("*.py")):
         h.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return h.hexdigest()

@@ -88,6 +88,7 @@ class Bench:
         yield Progress(job.number, "exporting and measuring")
         with tempfile.TemporaryDirectory(prefix="autocompress-") as name:
             found = self._appraiser.appraised(made, lab.data, Path(name), is_baseline=job.number == BASELINE)
+            self._foresight.learn(made, found.measurements)
             artifacts = {role: self._artifacts.put(path) for role, path in found.files.items()}
             if job.number == BASELINE:
                 numbers = {m.metric: m.value for m in found.measurements}
@@ -98,9 +99,10 @@ class Bench:
     def _foretold(self, job: Job, model: Model, stages: list[Stage], lab: Lab) -> Iterator[tuple[Measurement, ...]]:
         """What can be said before any training, the cheap first: what is counted, then what its file will do."""
         shape = shaped(model, stages, lab)
-        yield counted(shape.net, shape.inputs, bits(shape))
+        known = counted(shape.net, shape.inputs, bits(shape))
+        yield known
         if job.number != BASELINE and all(stage.exact for stage in stages):
-            yield self._foresight.of(shape, lab.data, self._known_of_baseline())
+            yield self._foresight.of(shape, known, lab.data, self._known_of_baseline())
 
     def _known_of_baseline(self) -> dict[str, float]:
         try:

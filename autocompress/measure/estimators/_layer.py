@@ -1,5 +1,6 @@
 """An operation as tables know it: all that its time depends on but the machine."""
 
+from math import prod
 from typing import NamedTuple
 
 from autocompress.measure.graph import CONVOLUTIONS, Graph, Operation
@@ -41,7 +42,10 @@ def up(number: int, to: int) -> int:
 def layer(operation: Operation) -> Layer:
     cin, cout = operation.channels
     out = operation.shape_out
-    high, wide = (out[2], out[3]) if len(out) == 4 else (out[1] if len(out) == 3 else 1, 1)
+    if operation.kind == "linear":  # its channels are the last, whatever shape they come in
+        cin, cout, high, wide = operation.shape_in[-1], out[-1], prod(out[:-1]), 1
+    else:
+        high, wide = (out[2], out[3]) if len(out) == 4 else (out[1] if len(out) == 3 else 1, 1)
     return Layer(
         SHORT.get(operation.kind, operation.kind),
         cin,

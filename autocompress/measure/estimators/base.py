@@ -52,6 +52,11 @@ class Estimator(Plugin, ABC):
     error: Error
 
     @property
+    def missing(self) -> str:
+        """Why it cannot tell anything here, and what would help; empty if it can."""
+        return ""
+
+    @property
     def ranks_only(self) -> bool:
         """Good enough to say which of two is faster, not to hold a limit against."""
         return False

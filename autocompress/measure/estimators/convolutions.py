@@ -1,8 +1,8 @@
 """What candidates took that were measured says what the next will take, convolution by convolution."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from math import log2
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,18 +15,25 @@ from autocompress.measure.graph import Graph
 
 Floats = NDArray[np.float64]
 LEAST = 4  # points
+NINE_IN_TEN = 1.645  # standard errors: how wide nine of ten errors lie
 VECTOR = 16  # numbers that the widest registers take at once
 MATRICES = ("conv2d", "pointwise", "depthwise", "linear")
 # What CPUs usually take, in MACs of a full convolution: a MAC of each kind, a number moved, a call. Few points say
 # little against it, many override it.
 USUAL = np.array([1.0, 1.5, 12.0, 1.5, 0.5, 5e4])
 AWAY = 0.5  # how far, relative to the first guess, the pace of a shape may lie from that of its kind
+AT_ONCE = 512  # layers, that memory be enough for any network
 NOISE = 0.1  # of what was measured, and of what layers do to each other
 
 
 class Point(NamedTuple):
     layers: tuple[Layer, ...]
     seconds: float
+
+
+class Told(NamedTuple):
+    seconds: float
+    spread: float
 
 
 class Convolutions(Estimator):
@@ -45,16 +52,21 @@ class Convolutions(Estimator):
         return True
 
     @classmethod
-    def learned(cls, measured: Sequence[tuple[Graph, float]]) -> "Convolutions":
-        """From graphs and their seconds. Its error is that of each of them if the others had to tell it."""
-        points = tuple(Point(tuple(layers(graph)), seconds) for graph, seconds in measured)
+    def learned(cls, points: tuple[Point, ...]) -> "Convolutions":
+        """Its error is that of each of them if the others had to tell it."""
         if len(points) < LEAST:
             raise ValueError(f"{LEAST} measured networks at least, got {len(points)}")
         p50, p90 = np.quantile(np.abs(_fit(points).left_out()), (0.5, 0.9))
         return cls.model_construct(points=points, error=Error.model_construct(p50=float(p50), p90=float(p90)))
 
     def estimate(self, graph: Graph, board: Board, known: Mapping[str, float]) -> float:
-        return _fit(self.points)(tuple(layers(graph)))
+        return self.told(layers(graph)).seconds
+
+    def told(self, asked: Sequence[Layer]) -> "Told":
+        """With one standard error: as wide as it was for others, and wider for what resembles none of them."""
+        fit = _fit(self.points)
+        seconds = fit(asked)
+        return Told(seconds, max(seconds * self.error.p90 / NINE_IN_TEN, fit.doubt(asked)))
 
 
 @lru_cache(4)
@@ -66,31 +78,42 @@ class _Fitted:
     def __init__(self, points: tuple[Point, ...]) -> None:
         self.took = np.array([point.seconds for point in points])
         self.pace = _paces(np.array([sum(_work(each) for each in point.layers) for point in points]), self.took)
-        self.shares = [self._share(point.layers) for point in points]
-        self.places = [_place(point.layers) for point in points]
-        networks = zip(self.shares, self.places, strict=True)
-        covariance = np.array([self._alike(share, place) for share, place in networks])
+        self.known = list(dict.fromkeys(each for point in points for each in point.layers))
+        where = {each: i for i, each in enumerate(self.known)}
+        share, self.places = self._share(self.known), _place(self.known)
+        self.shares = np.zeros((len(points), len(self.known)))  # of each layer in each network
+        for mine, point in zip(self.shares, points, strict=True):
+            np.add.at(mine, [where[each] for each in point.layers], 1.0)
+        self.shares *= share
+        parts = range(0, len(self.known), AT_ONCE)
+        near = [_near(self.places[i : i + AT_ONCE], self.places) @ self.shares.T for i in parts]
+        covariance = self.shares @ np.vstack(near)
         self.inverse = np.linalg.inv(covariance + np.diag((NOISE * self.took) ** 2))
-        self.weights = self.inverse @ (self.took - [share.sum() for share in self.shares])
+        self.weights = self.inverse @ (self.took - self.shares.sum(1))
 
-    def __call__(self, asked: tuple[Layer, ...]) -> float:
-        share = self._share(asked)
-        guess = share.sum()
-        return float(max(guess + self._alike(share, _place(asked)) @ self.weights, 0.1 * guess))
+    def __call__(self, asked: Sequence[Layer]) -> float:
+        guess = self._share(asked).sum()
+        return float(max(guess + self._alike(asked) @ self.weights, 0.1 * guess))
+
+    def doubt(self, asked: Sequence[Layer]) -> float:
+        """One standard error, in seconds: what is left of the first guess's after all corrections."""
+        share, place, alike = self._share(asked), _place(asked), self._alike(asked)
+        left = float(share @ _near(place, place) @ share - alike @ self.inverse @ alike)
+        return math.sqrt(max(left, 0.0))
 
     def left_out(self) -> Floats:
         """What each point's estimate would be off by, relative to it, if the others had to correct it."""
         off: Floats = -self.weights / np.diag(self.inverse) / self.took
         return off
 
-    def _share(self, asked: tuple[Layer, ...]) -> Floats:
+    def _share(self, asked: Sequence[Layer]) -> Floats:
         """The first guess of each layer, in seconds."""
         return np.array([_work(each) @ self.pace for each in asked])
 
-    def _alike(self, share: Floats, place: Floats) -> Floats:
+    def _alike(self, asked: Sequence[Layer]) -> Floats:
         """How much the corrections of this network and of each that was measured have in common."""
-        both = zip(self.shares, self.places, strict=True)
-        return np.array([share @ _near(place, other) @ theirs for theirs, other in both])
+        alike: Floats = self.shares @ (_near(self.places, _place(asked)) @ self._share(asked))
+        return alike
 
 
 def _paces(work: Floats, took: Floats) -> Floats:
@@ -117,12 +140,12 @@ def _place(asked: Sequence[Layer]) -> Floats:
 def _features(each: Layer) -> list[float]:
     kinds = [float(each.op == kind) for kind in MATRICES] + [float(each.op not in MATRICES)]
     filled = [0.5 * (side % few == 0) for side in (each.cin, each.cout) for few in (4, 8, VECTOR)]
-    octaves = [log2(side) / 3 for side in (each.cin, each.cout, each.high * each.wide)]
+    octaves = [math.log2(side) / 3 for side in (each.cin, each.cout, each.high * each.wide)]
     window = [0.15 * each.kernel_high, 0.5 * each.stride, 0.5 * (each.activation != ""), 2.0 * (each.bits > 8)]
     return [*kinds, *filled, *octaves, *window]
 
 
 def _near(one: Floats, other: Floats) -> Floats:
-    apart = ((one[:, None] - other[None]) ** 2).sum(2)
+    apart = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
     near: Floats = AWAY**2 * np.exp(-apart / 2)
     return near
