@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from autocompress.compress.lab import Lab
@@ -17,6 +19,7 @@ from autocompress.study.cache import Cache
 from autocompress.values.job import Event, Job, Progress, Rung
 from autocompress.values.measurement import Measurement
 
+PATIENCE = 2.0  # seconds
 Steps = Generator[Event, bool | None, Model | None]
 
 
@@ -38,7 +41,7 @@ class Course:
         if not (yield from self._judged(model.net)):
             return None
         for i, stage in enumerate(self._stages[longest:], longest + 1):
-            with self._cache.claim(self._key(i)):
+            with (yield from self._held(self._cache.claim(self._key(i)))):
                 found = self._cache.get(self._key(i))
                 if found is None:
                     self._lab.shelf = self._cache.begun(self._key(i))
@@ -59,6 +62,14 @@ class Course:
             if not (yield from self._judged(model.net)):
                 return None
         return model
+
+    def _held(self, claim: FileLock) -> Generator[Event, bool | None, AbstractContextManager[object]]:
+        """Who waits for another's work does not stand in the way of those who want to measure meanwhile."""
+        while True:
+            try:
+                return claim.acquire(timeout=PATIENCE)
+            except Timeout:
+                yield Progress(self._job.number, "waits for another worker, who is at the same stage")
 
     def _longest_known(self, model: Model) -> tuple[int, Model]:
         """Only the last of the stages that are there already needs to be loaded."""

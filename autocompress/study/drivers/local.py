@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import Field
 
+from autocompress.study.drivers._share import cores, told
 from autocompress.study.drivers.base import Driver, Pool
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Rung, Work
 
@@ -28,9 +29,7 @@ QUIET = {"PYTHONWARNINGS": "ignore:resource_tracker"}  # it cleans up after kill
 HOW_FOUND = ("__file__", "__spec__")
 GRACE = 5.0  # seconds for an idle worker to end by itself
 MOST_UNASKED = 8  # workers that nobody asked for
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_COMPILE_THREADS")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-SHARED = "AUTOCOMPRESS_SHARED_BY"  # workers on one GPU, or in one main memory: each may fill its part of what is free
 
 
 class Local(Driver):
@@ -46,11 +45,6 @@ class Local(Driver):
         seen = gpus()
         many = self.workers or len(seen) or min(cores(), MOST_UNASKED)
         return LocalPool(work, many, self.timeout or math.inf, seen)
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus() -> tuple[str, ...]:
@@ -137,7 +131,7 @@ class LocalPool(Pool):
         """What all workers find in their environment."""
         threads = max(1, cores() // self.workers)
         together = math.ceil(self.workers / max(1, len(self.gpus)))
-        return {**{name: str(threads) for name in THREADS}, SHARED: str(together), **QUIET}
+        return told(threads, together) | QUIET
 
     def _collect(self, timeout: float) -> None:
         busy = [w for w in self._team if w.job is not None]
