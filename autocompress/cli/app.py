@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from autocompress.cli import analyse, devices, hand_over, launch, look, prepare, runtimes
+from autocompress.cli import analyse, devices, hand_over, launch, look, prepare, retarget, runtimes
 from autocompress.cli.out import OK, exit_code, people, told
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for verb in (
     *(prepare.init, prepare.check),
-    *(launch.run, launch.resume),
+    *(launch.run, launch.resume, retarget.retarget),
     *(look.status, look.front),
     *(hand_over.export, hand_over.verify),
     *(prepare.plugins, prepare.schema, prepare.doctor),

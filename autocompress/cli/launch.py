@@ -2,6 +2,7 @@
 
 import json as jsonlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from autocompress.study.study import Study
 
 Trials = Annotated[int | None, typer.Option(min=1, help="Budget: candidates that pass the gate.")]
-Time = Annotated[str | None, typer.Option("--budget", metavar="TIME", help="Budget: wall clock, such as '10 min'.")]
+Time = Annotated[str | None, typer.Option("--budget", metavar="TIME", help="Budget: wall clock, such as 10m.")]
 Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Worker processes on this machine.")]
 Storage = Annotated[
     str | None,
@@ -49,7 +50,11 @@ def run(
     from autocompress.study.load import load
 
     trusting(trust)
-    _launch(load(study, name=name, storage=storage), trials, budget, workers, plain, json)
+    found = load(study, name=name, storage=storage)
+    if found.inherits.all:
+        people().print(_inherited(found), highlight=False, soft_wrap=True)
+    _foresee(found)
+    launch(found, trials, budget, workers, plain, json)
 
 
 def resume(
@@ -66,7 +71,30 @@ def resume(
     from autocompress.study.study import Study
 
     trusting(trust)
-    _launch(Study.open(name, storage=storage), trials, budget, workers, plain, json)
+    launch(Study.open(name, storage=storage), trials, budget, workers, plain, json)
+
+
+def _inherited(study: "Study") -> str:
+    """What comes of the study it starts from."""
+    took = study.inherits
+    parts = [f"{len(took.wishes)} of its {took.all} models are tried first"]
+    parts += [f"{took.again} of its front have to be trained again"] if took.again else []
+    parts += [f"{took.untrained} others would have to be, and are left out"] if took.untrained else []
+    parts += [f"{took.foreign} are not in this space"] if took.foreign else []
+    return f"from {study.spec.source}: {'; '.join(parts)}"
+
+
+def _foresee(study: "Study") -> None:
+    """Can the limits of a new study be kept? Where the search for a way was cut short, it may try."""
+    from autocompress.study.reach import foreseen
+
+    if (reached := foreseen(study)) is None:
+        return
+    words = [reached.brief] if reached.possible else [*reached.lines, reached.verdict, f"hint: {reached.hint}"]
+    people().print("\n".join(words), markup=False, highlight=False, soft_wrap=True)
+    if not reached.possible and reached.settled:
+        people().print("nothing was trained", highlight=False)
+        sys.exit(NOTHING_FITS)
 
 
 def trusting(trust: bool) -> None:
@@ -75,7 +103,7 @@ def trusting(trust: bool) -> None:
         os.environ["AUTOCOMPRESS_TRUST_CODE"] = "1"
 
 
-def _launch(
+def launch(
     study: "Study", trials: int | None, budget: str | None, workers: int | None, plain: bool, json: bool
 ) -> None:
     from autocompress.cli.live import watch
@@ -107,7 +135,7 @@ def _override(study: "Study", trials: int | None, budget: str | None, workers: i
         change["trials"] = trials
     if budget is not None:
         try:
-            change["seconds"] = quantity(budget, "time")
+            change["seconds"] = quantity(re.sub(r"(?<=\d)\s*m$", " min", budget.strip()), "time")
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--budget") from None
     spec = study.spec.model_copy(update={"budget": study.spec.budget.model_copy(update=change)})

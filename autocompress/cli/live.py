@@ -14,6 +14,7 @@ from autocompress.study.core import Happening, Loop
 from autocompress.study.study import Study
 from autocompress.values.measurement import Measurement
 from autocompress.values.metric import show
+from autocompress.values.study import Budget
 from autocompress.values.trial import Trial
 
 Steps = Iterator[tuple[Happening, Loop]]
@@ -29,7 +30,7 @@ def watch(study: Study, steps: Steps, *, plain: bool) -> None:
 
 def _live(study: Study, steps: Steps) -> None:
     """What ended scrolls by; below it the numbers that move."""
-    console, pace, note = people(), Pace(study), ""
+    console, pace, note = people(), Pace(), ""
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         for happening, loop in steps:
             if happening.kind == "progress":
@@ -43,8 +44,8 @@ def _live(study: Study, steps: Steps) -> None:
 
 def _lines(study: Study, steps: Steps) -> None:
     """A line for what ended, and after every tenth how the study stands."""
-    console, pace = people(), Pace(study)
-    console.print(f"{_clock()} {study.spec.name}: {study.spec.budget.trials} trials", highlight=False)
+    console, pace = people(), Pace()
+    console.print(f"{_clock()} {study.spec.name}: {study.spec.budget}", highlight=False)
     for happening, loop in steps:
         lines = _ended(happening, loop)
         if happening.kind == "ended" and loop.counts.ended % 10 == 0:
@@ -56,20 +57,17 @@ def _lines(study: Study, steps: Steps) -> None:
 class Pace:
     """When it may be over, from how fast this run has been; unknown until something is done."""
 
-    def __init__(self, study: Study) -> None:
-        self._budget = study.spec.budget
+    def __init__(self) -> None:
         self._began = time.monotonic()
-        self._before: int | None = None  # trials that earlier runs had done
+        self._before: float | None = None  # what earlier runs had done
 
     def left(self, loop: Loop) -> str:
-        done = loop.paid - len(loop.running)
-        self._before = done if self._before is None else self._before
         elapsed = time.monotonic() - self._began
+        done = loop.share(elapsed)
+        self._before = loop.share(0.0) if self._before is None else self._before
         if done <= self._before:
             return "?"
-        seconds = elapsed / (done - self._before) * max(0, self._budget.trials - done)
-        if self._budget.seconds is not None:
-            seconds = min(seconds, max(0.0, self._budget.seconds - elapsed))
+        seconds = elapsed / (done - self._before) * (1 - done)
         return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
@@ -77,10 +75,16 @@ def _numbers(study: Study, loop: Loop) -> Text:
     done = loop.counts
     return Text.assemble(
         (study.spec.name, "bold"),
-        f"  {max(0, loop.paid - len(loop.running))}/{study.spec.budget.trials} trials",
+        f"  {spent(loop.paid_for_done, study.spec.budget)}",
         f"  asked {done.asked}  refused {done.refused}  stopped {done.stopped}",
         f"  failed {done.failed}  complete {done.complete}  running {len(loop.running)}",
     )
+
+
+def spent(paid: float, budget: Budget) -> str:
+    """In whole trainings: `7/30 trials`; stopped ones were parts of one."""
+    wanted = f"/{budget.trials}" if budget.trials else ""
+    return f"{paid:.1f}".removesuffix(".0") + f"{wanted} trials"
 
 
 def _quality(loop: Loop) -> str:

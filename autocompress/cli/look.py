@@ -31,11 +31,12 @@ def status(
     if not found:
         people().print("no study has been run here yet; try: autocompress run quickstart", highlight=False)
     for one in found:
-        counts = one["counts"]
+        counts, spent = one["counts"], f"{one['paid']:.1f}".removesuffix(".0")
+        wanted = f"/{one['budget']['trials']}" if one["budget"].get("trials") else ""
         best = f"  best {one['best']['shown']} (trial {one['best']['trial']})" if one["best"] else "  nothing fits yet"
         data(
-            f"{one['study']}  {one['state']}  {counts['complete'] + counts['stopped'] + counts['failed']}"
-            f"/{one['budget']} trials  refused {counts['refused']}  failed {counts['failed']}"
+            f"{one['study']}  {one['state']}  {spent}{wanted} trials  refused {counts['refused']}"
+            f"  failed {counts['failed']}"
             f"  front {one['front']}{best}"
         )
 
@@ -90,12 +91,12 @@ def _status(name: str, storage: str | None) -> dict[str, Any]:
     view = view_of(study)
     lead = study.spec.objectives[0].metric
     best = view.front.members[0] if view.front.members else None
-    done = sum(t.retry_of is None and t.state in ("complete", "stopped", "failed") for t in view.trials)
-    state = "running" if study.running else "finished" if done >= study.spec.budget.trials else "interrupted"
+    state = "running" if study.running else "finished" if study.over else "interrupted"
     return {
         "study": name,
         "state": state,
-        "budget": study.spec.budget.trials,
+        "budget": study.spec.budget.model_dump(exclude_none=True),
+        "paid": study.paid,
         "counts": asdict(counts(view.trials)),
         "front": len(view.front),
         "best": best

@@ -2,15 +2,18 @@
 
 import json as jsonlib
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autocompress.cli.launch import Json, Trust, trusting
-from autocompress.cli.out import CONFIGURATION, UNEXPECTED, data, document, people
+from autocompress.cli.out import CONFIGURATION, NOTHING_FITS, UNEXPECTED, data, document, people
 
 if TYPE_CHECKING:
+    from autocompress.config.diagnostic import Diagnostic
+    from autocompress.study.reach import Reach
     from autocompress.values.study import StudySpec
 
 STUDY = "autocompress.study/v1"
@@ -44,20 +47,25 @@ def check(
 ) -> None:
     """Find every mistake in study, space and device files, with its place and what would be right.
 
-    Of a study without mistakes every student is built, cut, trained on a few images and exported; json and github
-    stop at the files.
+    Of a study without mistakes every student is built, cut, trained on a few images and exported (text only). Then
+    candidates are drawn and asked, untrained, for every limit that can be told before training.
     """
-    from autocompress.config.diagnostic import FORMATS, ConfigError, Diagnostic, errors, render
+    from autocompress.config.diagnostic import FORMATS, ConfigError, errors, render
     from autocompress.config.load import check as checked
     from autocompress.config.load import load_study, mistaken
     from autocompress.errors import Failure
     from autocompress.study.here import refusal
+
+    if not quick:
+        from autocompress.study.reach import reach
 
     known = next((f for f in FORMATS if f == form), None)
     if known is None:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
     trusting(trust)
     found: list[Diagnostic] = []
+    vain: list[Diagnostic] = []
+    reaches: dict[str, Any] = {}
     hopeless = False
     for file in files:
         try:
@@ -72,15 +80,39 @@ def check(
         spec = load_study(file)
         if why := refusal(spec):
             found.append(mistaken(file, "device", why, code="not-here"))
-        if form == "text" and not quick:
-            try:
+        if quick or spec.device is None:
+            continue
+        try:
+            if form == "text":
                 hopeless |= _tried(spec)
-            except Failure as failure:
-                found.append(mistaken(file, failure.code, str(failure)))
-    if found or form == "json":
-        data(render(sorted(set(found)), known, tty=sys.stdout.isatty()))
+            if reached := reach(spec):
+                reaches[file] = reached.plain
+                vain += _in_vain(file, reached)
+                if form == "text":
+                    data("\n".join(reached.lines))
+        except Failure as failure:
+            found.append(mistaken(file, failure.code, str(failure)))
+    told = sorted({*found, *vain})
+    if form == "json":
+        more = {"reach": reaches} if reaches else {}
+        document("diagnostics", {"diagnostics": jsonlib.loads(render(told, "json"))["diagnostics"]} | more)
+    elif told:
+        data(render(told, known, tty=sys.stdout.isatty()))
     if errors(found) or hopeless:
         sys.exit(CONFIGURATION)
+    if vain:
+        sys.exit(NOTHING_FITS)
+
+
+def _in_vain(file: str, reached: "Reach") -> "list[Diagnostic]":
+    """What `run` would refuse for its limits."""
+    from autocompress.config.load import mistaken
+
+    if reached.possible or not reached.settled:
+        return []
+    places = [mistaken(file, key, reached.verdict, code="empty-space") for key in ("limits", "device")]
+    place = next((one for one in places if one.path), places[0])  # a study without limits has its device's
+    return [replace(place, hint=reached.hint)]
 
 
 def _tried(spec: "StudySpec") -> bool:
@@ -88,8 +120,6 @@ def _tried(spec: "StudySpec") -> bool:
     from autocompress.study.probe import probed
 
     hopeless = False
-    if spec.device is None:
-        return False
     for probe in probed(spec):
         data(f"{'BAD ' if probe.hopeless else 'ok  '} {probe.student}: {probe.size or probe.refused[0].why}")
         if probe.size:

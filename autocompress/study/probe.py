@@ -233,13 +233,13 @@ def _few(names: list[str]) -> str:
 
 def options(tree: Tree) -> list[Tree]:
     """Every option of every choice of plug-ins once; the first of other choices, the middle of ranges."""
-    choices = [(at, hole) for at, hole in holes(tree) if isinstance(hole, Choice) and not _of_numbers(hole)]
+    choices = [(at, hole) for at, hole in holes(tree) if isinstance(hole, Choice) and not of_numbers(hole)]
     targets = [f"{at}={label}" for at, hole in choices for label in hole.labels]
     found = {repr(filled): filled for target in [*targets, ""] for filled in [fill(tree, _towards(target))]}
     return list(found.values())
 
 
-def _of_numbers(hole: Choice) -> bool:
+def of_numbers(hole: Choice) -> bool:
     """Sizes differ in degree, plug-ins in kind."""
     return all(label.replace(".", "", 1).isdigit() for label in hole.labels)
 
