@@ -26,7 +26,9 @@ device:
 teacher: {student: {use: cnn, width: 8, depth: 3}, stages: [{use: finetune, epochs: 2}]}
 sampler: random
 driver: {use: local, workers: 1}
-budget: {trials: 3}
+budget: {trials: 3, variants: 0}
+schedule: flat
+first: nothing
 """
 
 

@@ -1,6 +1,7 @@
 """The program from outside: what it prints where, its exit codes, and how light it is."""
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,14 @@ from pathlib import Path
 import pytest
 from outside import STUDY, program
 
+from autocompress.config.cores import MACHINES
+
 VERBS = [
     "init",
     "check",
     "run",
     "resume",
+    "retarget",
     "status",
     "front",
     "export",
@@ -181,6 +185,25 @@ def test_check_tries_the_students_of_a_study(tmp_path):
     assert f"       refused: prune(magnitude): {why} (every candidate needs it)\n" in done.stdout
 
 
+def test_check_says_what_run_would_say_of_a_device_elsewhere(tmp_path):
+    file = tmp_path / "away.yaml"
+    core, machine = next((c, m) for c, m in MACHINES.items() if m not in (None, platform.machine()))
+    file.write_text(STUDY.replace("core: any", f"core: {core}"))
+    why = (
+        f"quick is measured on the machine that runs the study, and this one is {platform.machine()}, not {machine}; "
+        "run the study on the device itself, or use device: this-machine"
+    )
+    refused = program("run", file, home=tmp_path)
+    assert refused.returncode == 5
+    assert why in refused.stderr
+    line = STUDY.splitlines().index("device:") + 2
+    checked = program("check", "--quick", file, home=tmp_path)
+    assert checked.stdout == f"{file}:{line}:3: warning[not-here]: device: {why}\n"
+    assert checked.returncode == 0, "elsewhere it can be run"
+    file.write_text(STUDY)
+    assert program("check", "--quick", file, home=tmp_path).stdout == ""
+
+
 def test_data_that_cannot_be_read_is_a_mistake_in_its_place(tmp_path):
     file = tmp_path / "photos.yaml"
     line = STUDY.splitlines().index("data: digits") + 1
@@ -213,6 +236,25 @@ def test_nothing_fits_is_exit_4_and_names_the_tightest_limit(ran):
     assert "nothing fits the limits" in done.stderr
     assert "latency" in done.stderr
     assert program("front", "hopeless", home=home).returncode == 4
+
+
+def test_what_no_candidate_can_keep_is_exit_4_before_anything_is_trained(tmp_path):
+    file, home = tmp_path / "vain.yaml", tmp_path / "home"
+    file.write_text(STUDY.replace("size: 64 kB", "params: 100"))
+    why = "no candidate keeps params ≤ 100: the best has 438, cnn(depth 2, width 4)"
+    done = program("run", file, home=home)
+    assert done.returncode == 4, done.stderr
+    assert why in done.stderr
+    assert "hint: params: about 438 can be kept; or give the space smaller students" in done.stderr
+    assert not (home / "studies").exists(), "nothing stands in the way of a second try"
+    checked = program("check", "--format", "json", file, home=home)
+    assert checked.returncode == 4
+    (told,) = json.loads(checked.stdout)["diagnostics"]
+    assert (told["code"], told["path"]) == ("empty-space", "device")  # whose limits they are
+    assert told["text"].startswith(why)
+    (reached,) = json.loads(checked.stdout)["reach"].values()
+    assert [limit["metric"] for limit in reached["limits"]] == ["params"]
+    assert reached["together"]["kept"] == 0
 
 
 def test_a_driver_without_workers_says_so(tmp_path):

@@ -59,19 +59,20 @@ TABLE = [
         "buget: 1\nbudget: {",
         "32:1: error[unknown-key]: buget: unknown key\n"
         "    hint: did you mean 'budget'? allowed: schema, name, data, augment, space, device, teacher, "
-        "teachers, sampler, schedule, driver, objectives, limits, budget, seed",
+        "teachers, sampler, schedule, driver, objectives, limits, budget, from, first, seed",
     ),
     (
         "unknown key of a section",
         "time: 10 min",
         "tme: 10 min",
-        "32:21: error[unknown-key]: budget.tme: unknown key\n    hint: did you mean 'time'? allowed: trials, time",
+        "32:21: error[unknown-key]: budget.tme: unknown key\n    hint: did you mean 'time'? allowed: trials, time, "
+        "device_time, gain, variants, replicas",
     ),
     (
-        "missing key",
-        "trials: 3, ",
-        "",
-        "32:1: error[missing-key]: budget: the key 'trials' is missing",
+        "budget without an end",
+        "trials: 3, time: 10 min",
+        "variants: 3",
+        "32:1: error[missing-key]: budget: has no end\n    hint: add trials: 30, time: 10 min or device_time: 1 h",
     ),
     (
         "missing section",

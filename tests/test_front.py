@@ -110,7 +110,7 @@ def test_members_are_best_first_and_the_same_work_counts_once() -> None:
     again = trial(2, 0.95, 1, 1, student=0)  # the recipe and the seed of trial 0, luckier
     seed = trial(3, 0.95, 3, 3, student=0, seed=1)
     assert numbers(front([again, fast, slow], OBJECTIVES)) == [0, 1]
-    assert numbers(front([fast, seed, slow], OBJECTIVES)) == [3, 0, 1]
+    assert numbers(front([fast, seed, slow], OBJECTIVES)) == [0, 1], "other seeds are not other models"
     assert numbers(front([trial(7, 0.9, 2, 2), slow], OBJECTIVES)) == [0, 7]  # equals do not beat each other
 
 

@@ -52,7 +52,7 @@ def test_on_a_terminal_a_mistake_is_shown_in_its_line(tmp_path):
     os.close(ours)
     lines = heard.decode().replace("\r", "").splitlines()
     place = next(i for i, line in enumerate(lines) if "unknown-key" in line)
-    assert lines[place + 1] == "    budget: {trails: 3}"
+    assert lines[place + 1] == "    budget: {trails: 3, variants: 0}"
     assert lines[place + 2].index("^") == lines[place + 1].index("trails")
 
 

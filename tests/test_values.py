@@ -97,7 +97,7 @@ def test_every_side_of_a_change_is_short() -> None:
 
 def test_a_budget_counts_what_passed_the_gate() -> None:
     assert Budget(trials=10).most_asked == 150
-    for wrong in ({"trials": 0}, {"trials": 1, "seconds": 0}, {"trials": 1, "hours": 1}):
+    for wrong in ({"trials": -1}, {"trials": 1, "seconds": 0}, {"trials": 1, "hours": 1}):
         with pytest.raises(ValueError, match="validation error"):
             Budget(**wrong)  # type: ignore[arg-type]
 

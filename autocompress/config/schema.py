@@ -32,6 +32,7 @@ def schema(kind: FileKind) -> Schema:
     """The schema of one kind of file; what a study may hold inline is in it too."""
     _, whole = models_json_schema([(model, "validation") for model in MODELS.values()], by_alias=True)
     parts: dict[str, Schema] = whole["$defs"]
+    parts["BudgetSection"]["anyOf"] = [{"required": [end]} for end in ("trials", "time", "device_time")]
     _study(parts["StudyFile"]["properties"])
     _recipe(parts["SpaceFile"]["properties"])
     _recipe(parts["TeacherSection"]["properties"])

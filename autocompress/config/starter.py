@@ -30,13 +30,14 @@ teacher:
 limits:
   size: 300 kB
 
-sampler: tpe                      # or nsga2, nsga3, gp, random
-schedule: flat                    # every candidate is trained to the end
+sampler: ehvi                     # or tpe, nsga2, nsga3, gp, random
+schedule: halving                 # who promises little is stopped; flat: everyone is trained to the end
 driver: {use: local, workers: 2}  # processes on this machine
 
 budget:
-  trials: 20                      # candidates that pass the limits; those refused before training are not counted
+  trials: 20                      # whole trainings: refusals are free, who is stopped early pays a share
   time: 30 min                    # whichever comes first; what is running is finished
+  variants: 4                     # of each training: other endings that need none (bits, calibration)
 
 seed: 0
 """

@@ -11,21 +11,35 @@ from autocompress.config.device_rules import promised
 from autocompress.config.diagnostic import ConfigError, Diagnostic, errors
 from autocompress.config.document import read
 from autocompress.config.limits import Promise, aimed_at, limits, objectives
-from autocompress.config.node import Node, shown
+from autocompress.config.node import Node, made, shown
+from autocompress.config.outcomes import line, outcomes, slots
 from autocompress.config.shipped import Kind, called, referred
 from autocompress.config.space_file import space
 from autocompress.config.target import Target, spared, target
-from autocompress.config.units import Seconds
+from autocompress.config.units import Fraction, Seconds
 from autocompress.config.validate import Section, missing, validated
-from autocompress.values.study import Budget, StudySpec
+from autocompress.values.study import NAME, Budget, Gain, StudySpec
 
 SCHEMA = "autocompress.study/v1"
 PLUGS = {"data": "data", "sampler": "samplers", "schedule": "schedules", "driver": "drivers"}
 
 
+class GainSection(Section):
+    less_than: Annotated[Fraction, Field(gt=0, lt=1)]  # of the hypervolume
+    over: Annotated[int, Field(ge=2)]  # trainings
+
+
 class BudgetSection(Section):
-    trials: Annotated[int, Field(ge=1)]
-    time: Annotated[Seconds, Field(gt=0)] | None = None
+    """Ends at whichever comes first; one of trials, time and device_time is needed."""
+
+    trials: Annotated[int, Field(ge=1)] | None = (
+        None  # whole trainings: refusals are free, stopped ones pay their share
+    )
+    time: Annotated[Seconds, Field(gt=0)] | None = None  # on the wall
+    device_time: Annotated[Seconds, Field(gt=0)] | None = None  # of all workers together
+    gain: GainSection | None = None  # the search has gone stale
+    variants: Annotated[int, Field(ge=0, le=32)] = 4  # of each complete trial: other endings that need no training
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1  # seeds for what is on the front at the end
 
 
 class TeacherSection(Section):
@@ -35,19 +49,21 @@ class TeacherSection(Section):
 
 class StudyFile(Section):
     schema_: Literal["autocompress.study/v1"] = Field(alias="schema")
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     data: Any
     augment: list[Any] = Field(default_factory=list)
     space: Any
     device: Any = None
     teacher: TeacherSection | None = None
     teachers: dict[str, TeacherSection] = Field(default_factory=dict)
-    sampler: Any = "tpe"
-    schedule: Any = "flat"
+    sampler: Any = "ehvi"
+    schedule: Any = "halving"
     driver: Any = "local"
     objectives: Any = None  # see limits.py
     limits: Any = None
     budget: BudgetSection
+    from_: Annotated[str, Field(pattern=NAME)] | None = Field(None, alias="from")  # a study whose models come first
+    first: Literal["known", "nothing"] = "known"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
@@ -71,6 +87,9 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
         mistakes += [_no_baseline(p.node) for p in promises.values() if p.limit and p.limit.below_baseline is not None]
     if tree and device.device:
         _quantized(node, tree, device.device.bits, mistakes)
+    end = node.get("budget")
+    if file and end and all(x is None for x in (file.budget.trials, file.budget.time, file.budget.device_time)):
+        mistakes.append(end.key_says("missing-key", "has no end", "add trials: 30, time: 10 min or device_time: 1 h"))
     if file is None or len(errors(mistakes)) > before:
         return None
     return StudySpec(
@@ -82,9 +101,22 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
         augment=tuple(steps),
         teacher=teachers.pop(MAIN, None),
         teachers=teachers,
-        budget=Budget(trials=file.budget.trials, seconds=file.budget.time),
+        source=file.from_ or "",
+        first=file.first,
+        budget=_budget(file.budget),
         seed=file.seed,
         **plugs,
+    )
+
+
+def _budget(section: BudgetSection) -> Budget:
+    return Budget(
+        trials=section.trials,
+        seconds=section.time,
+        device_seconds=section.device_time,
+        gain=Gain(least=section.gain.less_than, over=section.gain.over) if section.gain else None,
+        variants=section.variants,
+        replicas=section.replicas,
     )
 
 
@@ -105,8 +137,8 @@ def _teachers(main: Node | None, others: Node | None, mistakes: list[Diagnostic]
             mistakes.append(node.key_says("bad-value", f"'{MAIN}' is the one under the study's own key '{MAIN}'"))
         named.setdefault(name, node)
     for name, node in named.items():
-        made = recipe(node, mistakes, holes=False, teachers=tuple(found), nobody="a teacher has none itself")
-        found[name] = {**made.data, "stages": made.data.get("stages", [])}
+        whole = recipe(node, mistakes, holes=False, teachers=tuple(found), nobody="a teacher has none itself")
+        found[name] = {**whole.data, "stages": whole.data.get("stages", [])}
     return found
 
 
@@ -122,11 +154,29 @@ def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:
 
 
 def _quantized(node: Node, tree: Any, bits: tuple[int, ...], mistakes: list[Diagnostic]) -> None:
-    """A device of integers needs a space that makes some."""
-    if max(bits) >= 16 or any(use in plugin.names(plugin.base_of("quantizers")) for use in _uses(tree)):
+    """A device of integers needs a space that makes some, and nothing else is of use to it."""
+    if max(bits) >= 16:
         return
-    text = f"the device runs weights of {' or '.join(map(str, bits))} bits, and nothing in this space quantizes"
-    mistakes.append(node.find(("space",)).key_says("empty-space", text, "add a stage: {use: quantize, scheme: ...}"))
+    space, runs = node.find(("space",)), f"the device runs weights of {' or '.join(map(str, bits))} bits"
+    if not any(use in plugin.names(plugin.base_of("quantizers")) for use in _uses(tree)):
+        text = f"{runs}, and nothing in this space quantizes"
+        mistakes.append(space.key_says("empty-space", text, "add a stage: {use: quantize, scheme: ...}"))
+    elif recipe := _in_floats(made(tree, space.place, space.key, ())):
+        text = f"{runs}, and one in 32 bits, which will fail, can be asked for: {recipe}"
+        mistakes.append(space.key_says("unfit", text, "let every candidate quantize: leave 'none' out of its choice"))
+
+
+def _in_floats(space: Node) -> str:
+    """A recipe that takes no bits, if there is one. What a teacher or a saved model brings is not known here."""
+    students = outcomes(space.fields["student"], plugin.base_of("students"))
+    student = next((tree for tree, plug in students if not plug.of_teacher and plug.folder is None), None)
+    known = plugin.names(plugin.base_of("quantizers"))
+    stages = [
+        [tree for tree, _ in outcomes(item, plugin.base_of("stages")) if not known.keys() & set(_uses(tree))]
+        for slot in slots(space.get("stages"))
+        for item in slot
+    ]
+    return line(student, [trees[0] for trees in stages]) if student and all(stages) else ""
 
 
 def _uses(tree: Any) -> Iterator[str]:

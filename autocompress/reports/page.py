@@ -228,7 +228,7 @@ def _reproduce(view: StudyView) -> Html:
     facts = {
         "study hash": spec.hash,
         "seed": str(spec.seed),
-        "budget": f"{spec.budget.trials} trials",
+        "budget": str(spec.budget),
         **dict(sorted(env.items())),
     }
     rows = (x for k, v in facts.items() for x in (tag("dt", k), tag("dd", tag("code", v))))

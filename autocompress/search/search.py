@@ -13,6 +13,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from autocompress.search.lesson import NAME, Lesson
 from autocompress.search.samplers.base import Sampler
 from autocompress.values.limit import Objective
 from autocompress.values.recipe import Recipe, digest
@@ -52,13 +53,18 @@ class Search:
             picked = self._picked(trial)
         assert trial.number == number
         recipe = Recipe.of(fill(self._space, lambda path, hole: picked[path]))
-        for name, value in {"recipe": recipe.text, **(attributes or {})}.items():
+        for name, value in {"recipe": recipe.text, **(attributes or {}), **trial.user_attrs}.items():
             trial.set_user_attr(name, value)
         self._open[number] = trial
         return recipe, self._frozen(number)
 
     def tell(
-        self, number: int, state: TrialState, values: Sequence[float] | None, constraints: Mapping[str, float]
+        self,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None,
+        constraints: Mapping[str, float],
+        lesson: Lesson | None = None,
     ) -> FrozenTrial:
         """The end of a trial. Constraints are set once; those a killed process had set already hold the same values."""
         trial = self._open.pop(number)
@@ -66,6 +72,8 @@ class Search:
         for name, value in constraints.items():
             if name not in known:
                 trial.set_constraint(name, value)
+        if lesson is not None:
+            self._study._storage.set_trial_system_attr(trial._trial_id, NAME, lesson.note)
         seen = TrialState.PRUNED if state == TrialState.FAIL else state
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -23,6 +23,7 @@ from autocompress.compress.teacher import Teacher
 from autocompress.data.base import Dataset, loaded
 from autocompress.measure.counted import counted
 from autocompress.plugin import find, make
+from autocompress.search.schedules.base import Schedule
 from autocompress.study.appraise import Appraiser
 from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.cache import Cache, code_version
@@ -65,7 +66,9 @@ class Bench:
         asked = {aim.metric for aim in spec.objectives} | {limit.metric for limit in spec.limits}
         self._appraiser = Appraiser(spec.device, asked, folder / "references")
         self._cache = Cache(cache_folder())
-        self._foresight = Foresight(self._appraiser, spec.device, spec.limits, cache_folder() / "files")
+        compared = make(Schedule, spec.schedule).rungs()  # early: by what they will cost once they are files
+        aims = [aim.metric for aim in spec.objectives] if compared else []
+        self._foresight = Foresight(self._appraiser, spec.device, spec.limits, cache_folder() / "files", aims)
         self._baseline = folder / "references" / "baseline.json"  # its numbers, for those who come after it
         self._kept = Kept(self._cache.answers)
         self._models: dict[str, Model] = {}  # teachers, by name
@@ -110,6 +113,17 @@ class Bench:
         except (OSError, ValueError):
             return {}
         return known
+
+    def trained(self, job: Job) -> bool:
+        """Whether nothing that trains is left to do: it is in the cache."""
+        stages = [make(Stage, stage) for stage in job.recipe.stages]
+        last = max((i for i, stage in enumerate(stages, 1) if stage.trains), default=0)
+        return not last or any(self._cache.get(self._key(job, stages, i)) for i in range(len(stages), last - 1, -1))
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether the baseline needs no training."""
+        return self.spec.teacher is None or self.trained(self._teacher_job(MAIN))
 
     @cached_property
     def _data(self) -> Dataset:

@@ -3,7 +3,8 @@
 Kill it at any line and run it again: what was asked is in the store, what was promised is finished, the rest goes on.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +13,18 @@ from optuna.trial import TrialState
 from autocompress.errors import StudyError
 from autocompress.plugin import make
 from autocompress.search.gate import refused
+from autocompress.search.lesson import Lesson
 from autocompress.search.samplers.base import Sampler
-from autocompress.search.schedules.base import Costs, Schedule
+from autocompress.search.schedules.base import Schedule
 from autocompress.search.search import Search
 from autocompress.study.drivers.base import Pool
-from autocompress.study.retries import lost
+from autocompress.study.inheritance import not_there_yet
+from autocompress.study.purse import Purse
+from autocompress.study.rungs import Rungs
 from autocompress.study.store import Store, as_trial
+from autocompress.study.wishes import Wish, known_by_hand, lost_work, other_endings, other_seeds, stopped_too_early
 from autocompress.values.counts import Counts, counts
+from autocompress.values.craft import Craft
 from autocompress.values.front import Front, front, reference, volume
 from autocompress.values.job import BASELINE, Done, Event, Gated, Job, Outcome, Progress, Rung
 from autocompress.values.limit import Limit, violations
@@ -28,6 +34,7 @@ from autocompress.values.study import StudySpec
 from autocompress.values.trial import Trial
 
 PATIENCE = 0.5  # seconds between looks at the brake
+UNLUCKY = ("worker_died", "timeout", "out_of_memory", "unexpected")  # codes that another try might not meet
 ENDS = {
     "complete": TrialState.COMPLETE,
     "infeasible": TrialState.PRUNED,
@@ -54,15 +61,24 @@ class Happening:
 class Loop:
     """One run of a study, from wherever the last one ended to the end of the budget."""
 
-    def __init__(self, spec: StudySpec, store: Store, brake: Brake | None = None) -> None:
-        self.spec, self.store, self.brake = spec, store, brake or Brake()
+    def __init__(
+        self,
+        spec: StudySpec,
+        store: Store,
+        brake: Brake | None = None,
+        craft: Craft | None = None,
+        inherited: Iterable[Wish] = (),
+    ) -> None:
+        self.spec, self.store, self.brake, self._craft = spec, store, brake or Brake(), craft
         self.baseline = _measurements(store.fact("baseline"))
         self.running: dict[int, Recipe] = {}
-        self._schedule = make(Schedule, spec.schedule)
-        self._rungs: dict[float, dict[int, Costs]] = {}
+        self.rungs = Rungs(make(Schedule, spec.schedule))
+        self._purse = Purse(spec.budget, self.rungs)
         self._gate_said: dict[int, tuple[Measurement, ...]] = {}
         self._told_to_stop: dict[int, Literal["infeasible", "stopped"]] = {}
         self._relive()
+        self._put(not_there_yet(inherited, self.trials))
+        self._put(known_by_hand(self.spec, self._craft, self.trials))
 
     def _relive(self) -> None:
         """Everything this object knows, from what is stored."""
@@ -70,18 +86,17 @@ class Loop:
         sampler = make(Sampler, self.spec.sampler)
         self._search = Search(self.spec.space, self.spec.objectives, sampler, self.spec.seed, history)
         self.trials = {f.number: as_trial(f) for f in history}
-        for frozen in history:
-            for note, costs in frozen.user_attrs.items():
-                if note.startswith("rung:"):
-                    self._rungs.setdefault(float(note[5:]), {})[frozen.number] = tuple(costs)
+        self.rungs.relive({f.number: f.user_attrs for f in history})
         for number, trial in self.trials.items():
             if history[number].state == TrialState.RUNNING and trial.state != "running":
                 self._tell(trial)  # promised, then killed
         self._unfinished = [t for t in self.trials.values() if t.state == "running"]
         self._queued = [t.number for t in self.trials.values() if t.state == "waiting"]
-        self._retry_the_lost()
-        self._first_done = {t.recipe.key: t for t in self.trials.values() if t.state == "complete"}
+        self._first_done = {_work(t): t for t in self.trials.values() if _settled(t)}
         self.front = self._front(list(self.trials.values()))
+        self._put(lost_work(self.trials, self.store.params))
+        for trial in [t for t in self.trials.values() if t.state == "complete"]:
+            self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
 
     # --- what people look at while it runs ---
 
@@ -103,9 +118,18 @@ class Loop:
         return counts(self.trials.values())
 
     @property
-    def paid(self) -> int:
-        """Trials that count towards the budget: a refusal at the gate and a second try after a crash do not."""
-        return sum(t.retry_of is None and t.state != "infeasible" for t in self.trials.values())
+    def paid(self) -> float:
+        """What was spent of the budget, in whole trainings."""
+        return self._purse.paid(self.trials.values())
+
+    @property
+    def paid_for_done(self) -> float:
+        """The same without what is running or waits."""
+        return self._purse.paid(t for t in self.trials.values() if t.state not in ("running", "waiting"))
+
+    def share(self, elapsed: float) -> float:
+        """How much of the budget is gone, after so many seconds of this run."""
+        return self._purse.share(self.trials.values(), elapsed)
 
     # --- the loop ---
 
@@ -117,11 +141,11 @@ class Loop:
         while self.brake.level < 2:
             while pool.room() and (trial := self._next(pool.clock() - began)):
                 self.trials[trial.number] = trial
-                if twin := self._first_done.get(trial.recipe.key):
+                if twin := self._first_done.get(_work(trial)):
                     yield self._end(_copied(trial, twin))
                     continue
                 self.running[trial.number] = trial.recipe
-                pool.submit(Job(trial.number, trial.recipe, seed=trial.seed, rungs=self._schedule.rungs()))
+                pool.submit(Job(trial.number, trial.recipe, seed=trial.seed, rungs=self._looks(trial)))
                 yield Happening("asked", trial.recipe.line, trial)
             if not self.running:
                 return
@@ -151,33 +175,53 @@ class Loop:
             return None
         if self._unfinished:
             return self._unfinished.pop(0)
-        if not (self._queued or self._budget_lasts(elapsed)):
+        if not self._purse.in_time(self.trials.values(), elapsed):
             return None
-        recipe, frozen = self._search.ask({"seed": self.spec.seed, "fidelity": 1.0})
+        if self._queued:
+            return self._asked()
+        if self._purse.lasts(self.trials, self.front):
+            self._put(stopped_too_early(self.rungs, self.trials, self.store.params))
+            return self._asked()
+        if not self.running:  # the front is what it will be
+            self._put(other_seeds(self.spec, self.front, self.trials.values(), self.store.params))
+        return self._asked() if self._queued else None
+
+    def _put(self, wishes: Iterable[Wish]) -> None:
+        """In the queue."""
+        for wish in wishes:
+            frozen = self._search.enqueue(wish.params, wish.notes)
+            self.store.add(frozen)
+            self.trials[frozen.number] = as_trial(frozen)
+            self._queued.append(frozen.number)
+
+    def _asked(self) -> Trial:
+        _, frozen = self._search.ask({"seed": self.spec.seed, "fidelity": 1.0})
         if frozen.number in self._queued:
             self._queued.remove(frozen.number)
             self.store.start(frozen)
         else:
             self.store.add(frozen)
-        retry_of = frozen.user_attrs.get("retry_of")
-        return Trial(number=frozen.number, recipe=recipe, state="running", seed=self.spec.seed, retry_of=retry_of)
-
-    def _budget_lasts(self, elapsed: float) -> bool:
-        budget = self.spec.budget
-        in_time = budget.seconds is None or elapsed < budget.seconds
-        return in_time and self.paid < budget.trials and len(self.trials) < budget.most_asked
+        trial = as_trial(frozen)
+        if trial.origin == "promoted" and trial.of is not None:
+            self.rungs.continues(trial.number, trial.of)
+        return trial
 
     def _goes_on(self, rung: Rung) -> bool:
         """The schedule's word, from what this rung has seen so far: accuracy now, costs as the gate knows them."""
         known = by_metric(self._gate_said.get(rung.number, ()) + rung.measurements)
-        costs = tuple(o.cost(known[o.metric].value) if o.metric in known else 0.0 for o in self.spec.objectives)
-        seen = self._rungs.setdefault(rung.at, {})
-        seen[rung.number] = costs
-        self.store.note(rung.number, f"rung:{rung.at:g}", list(costs))
-        keep = self._schedule.keep(rung.number, seen)
+        costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
+        work = math.log(max(known["macs"].value, 1.0)) if "macs" in known else None
+        keep, notes = self.rungs.judged(rung.number, rung.at, (*costs, work))
+        for name, note in notes.items():
+            self.store.note(rung.number, name, note)
         if not keep:
             self._told_to_stop[rung.number] = "stopped"
         return keep
+
+    def _looks(self, trial: Trial) -> tuple[float, ...]:
+        """The rungs a trial has before it. Baselines by hand and other seeds are trained to their end."""
+        whole = trial.origin in ("first", "inherited", "replica")
+        return () if whole else tuple(at for at in self.rungs.shares if at > self.rungs.begun(trial.number))
 
     # --- how trials end ---
 
@@ -211,11 +255,13 @@ class Loop:
         self.store.promise(trial)
         self._tell(trial)
         self.trials[trial.number] = trial
+        if _settled(trial):
+            self._first_done.setdefault(_work(trial), trial)
         if trial.state == "complete":
-            self._first_done.setdefault(trial.recipe.key, trial)
-            self.front = self._front([*self.front.members, trial])
+            self.front = self._front(list(self.trials.values()))
+            self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
         if trial.code == "worker_died":
-            self._retry_the_lost()
+            self._put(lost_work(self.trials, self.store.params))
         return Happening("ended", trial=trial)
 
     def _tell(self, trial: Trial) -> None:
@@ -225,15 +271,13 @@ class Loop:
         constraints: dict[str, float] = {}
         if trial.state != "failed":  # a limit nobody measured yet is on its bound: neither kept nor broken
             constraints = {x.metric: trial.violations.get(x.metric, 0.0) for x in self.spec.limits if x.hard}
-        self.store.finish(self._search.tell(trial.number, ENDS[trial.state], values, constraints))
+        self.store.finish(self._search.tell(trial.number, ENDS[trial.state], values, constraints, self._lesson(trial)))
 
-    def _retry_the_lost(self) -> None:
-        for first in lost(self.trials.values()):
-            params = self.store.params(first)
-            frozen = self._search.enqueue(params, {"retry_of": first})
-            self.store.add(frozen)
-            self.trials[frozen.number] = as_trial(frozen)
-            self._queued.append(frozen.number)
+    def _lesson(self, trial: Trial) -> Lesson:
+        """What is known of its costs, however it ended."""
+        known = by_metric(trial.measurements)
+        costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
+        return Lesson(costs, self.rungs.of(trial.number), trial.state == "failed")
 
     def _front(self, trials: list[Trial]) -> Front:
         if any(limit.below_baseline is not None for limit in self.spec.limits) and not self.baseline:
@@ -262,11 +306,21 @@ class Loop:
                     return
 
 
+def _work(trial: Trial) -> tuple[str, int]:
+    """Equal for equal work."""
+    return trial.recipe.key, trial.seed
+
+
+def _settled(trial: Trial) -> bool:
+    """Whether doing it again would end in the same way."""
+    return trial.state == "complete" or (trial.state == "failed" and trial.code not in UNLUCKY)
+
+
 def _copied(trial: Trial, twin: Trial) -> Trial:
     """The same recipe with the same seed is the same model: its numbers are taken over, nothing is done again."""
-    kept = twin.model_dump(include={"violations", "artifacts", "stages"})
-    told = {"state": "complete", "measurements": twin.measurements, "cached": twin.stages, "seconds": 0.0}
-    return trial.model_copy(update={**kept, **told, "message": f"same recipe as trial {twin.number}"})
+    kept = twin.model_dump(include={"state", "violations", "artifacts", "stages", "code", "message"})
+    told = {"measurements": twin.measurements, "cached": twin.stages, "seconds": 0.0, "same_as": twin.number}
+    return trial.model_copy(update={**kept, **told})
 
 
 def _measurements(stored: list[dict[str, object]] | None) -> tuple[Measurement, ...]:

@@ -31,15 +31,24 @@ OF_FILES = {"size", "flash", "peak_ram", "energy", "power", "throughput"}
 
 
 class Foresight:
-    """Export the untrained candidate and put it on the scales, if a hard limit speaks of what they tell.
+    """Export the untrained candidate and put it on the scales, if a hard limit or an aim speaks of what they tell.
 
     Equal shapes are measured once: the numbers stay in `folder`, under all that they depend on. Of latencies that are
     taken here, those of others tell after a while which candidates are too slow or fast enough beyond doubt: these are
     neither exported nor measured.
     """
 
-    def __init__(self, appraiser: Appraiser, device: Device, limits: Iterable[Limit], folder: Path) -> None:
+    def __init__(
+        self,
+        appraiser: Appraiser,
+        device: Device,
+        limits: Iterable[Limit],
+        folder: Path,
+        aims: Iterable[str] = (),
+    ) -> None:
+        """`aims`: metrics that are wanted of every candidate, whether or not they are limited."""
         self._appraiser, self._device, self._folder = appraiser, device, folder
+        self._aims = frozenset(metric for metric in aims if metric in OF_FILES or metric.startswith(LATENCY))
         self._limits = [x for x in limits if x.hard and (x.metric in OF_FILES or x.metric.startswith(LATENCY))]
 
     def of(
@@ -50,21 +59,24 @@ class Foresight:
         known."""
         numbers = {m.metric: m.value for m in known}
         doubtful = frozenset(limit.metric for limit in self._limits if not _surely_kept(limit, numbers, baseline))
-        if len(self._device.runtimes) > 1 or not (doubtful or picky(self._device)):
+        wanted = doubtful | self._aims
+        if len(self._device.runtimes) > 1 or not (wanted or picky(self._device)):
             return ()
-        if (noted := self._noted(shape, doubtful)) is not None:
+        if (noted := self._noted(shape, wanted)) is not None:
             return noted
-        told = self._screened(shape, doubtful)
+        told = self._screened(shape, wanted)
         if too_slow := tuple(m for m in told if any(breaks(limit, m) for limit in self._of(m.metric))):
             return too_slow
-        doubtful -= {m.metric for m in told if all(keeps(limit, m) for limit in self._of(m.metric))}
-        if not (doubtful or picky(self._device)):
-            return ()
-        if (noted := self._noted(shape, doubtful)) is not None:
-            return noted
-        found = self._measured(shape, data, doubtful)
-        write_durably(self._place(shape, doubtful), json.dumps([m.model_dump(mode="json") for m in found]).encode())
-        return found
+        good = tuple(m for m in told if all(keeps(limit, m) for limit in self._of(m.metric)))
+        wanted -= {m.metric for m in good}
+        good = tuple(m for m in good if m.metric in self._aims)
+        if not (wanted or picky(self._device)):
+            return good
+        if (noted := self._noted(shape, wanted)) is not None:
+            return good + noted
+        found = self._measured(shape, data, wanted)
+        write_durably(self._place(shape, wanted), json.dumps([m.model_dump(mode="json") for m in found]).encode())
+        return good + found
 
     def learn(self, model: Model, found: Iterable[Measurement]) -> None:
         """What a model took that was measured, whatever for: the next are told from it."""

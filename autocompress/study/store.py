@@ -25,6 +25,7 @@ from autocompress.values.trial import Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
+NOTES = ("fidelity", "seed", "retry_of", "origin", "of")  # about a trial, known when it is asked for
 STATES = {TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
 
 
@@ -94,7 +95,7 @@ class Store:
 
     def promise(self, trial: Trial) -> None:
         """The result. From here on the trial counts, whatever happens next."""
-        text = trial.model_dump_json(exclude={"number", "recipe", "fidelity", "seed", "retry_of"})
+        text = trial.model_dump_json(exclude={"number", "recipe", *NOTES})
         self._storage.set_trial_user_attr(self._id(trial.number), "result", json.loads(text))
 
     def finish(self, frozen: FrozenTrial) -> None:
@@ -137,9 +138,7 @@ def as_trial(frozen: FrozenTrial) -> Trial:
     known = {
         "number": frozen.number,
         "recipe": Recipe(notes.get("recipe", '{"stages":[]}')),
-        "fidelity": notes.get("fidelity", 1.0),
-        "seed": notes.get("seed", 0),
-        "retry_of": notes.get("retry_of"),
+        **{name: notes[name] for name in NOTES if name in notes},
     }
     if "result" in notes:
         return Trial.model_validate({**notes["result"], **known})

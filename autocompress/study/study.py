@@ -22,8 +22,11 @@ from autocompress.study.environment import environment
 from autocompress.study.evaluate import Careful
 from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.home import study_folder
+from autocompress.study.inheritance import NOTHING, Inheritance, kept
 from autocompress.study.lock import held, is_held
+from autocompress.study.purse import paid
 from autocompress.study.store import Store
+from autocompress.values.craft import Craft
 from autocompress.values.front import Front, front
 from autocompress.values.job import Work
 from autocompress.values.limit import Limit, resolved
@@ -43,6 +46,7 @@ class Study:
     storage: str | None = None  # a database URL; None: SQLite in the study's folder
     work: Work | None = None  # what a candidate goes through; None: compression, as the spec says
     command: str | None = None  # what a person would type to run it again
+    inherits: Inheritance = NOTHING  # from another study, tried first of all
     _keep: Any = field(default=None, repr=False)  # a temporary folder lives as long as its study
 
     @classmethod
@@ -56,7 +60,7 @@ class Study:
     def temporary(cls, spec: StudySpec, work: Work) -> "Study":
         """Forgotten when this object is."""
         keep = tempfile.TemporaryDirectory(prefix="autocompress-")
-        return cls(spec, Path(keep.name), None, work, None, keep)
+        return cls(spec, Path(keep.name), None, work, _keep=keep)
 
     @classmethod
     def open(cls, name: str, *, storage: str | None = None) -> "Study":
@@ -81,12 +85,14 @@ class Study:
             refuse_what_cannot_be_measured(self.spec)
         with held(self.folder, self.spec.name), self._begun() as store:
             began = time.monotonic()
+            store.set_fact("over", False)
             try:
-                loop = Loop(self.spec, store, brake)
+                loop = Loop(self.spec, store, brake, self._craft, kept(store, self.inherits.wishes))
                 with make(Driver, self.spec.driver).start(Careful(self._work)) as pool:
                     for happening in loop.run(pool):
                         yield happening, loop
                 self._examine(store, loop)
+                store.set_fact("over", not loop.brake.level)
             finally:
                 store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - began)
 
@@ -106,6 +112,21 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         return self._read(Store.trials)
+
+    @property
+    def params(self) -> dict[int, dict[str, Any]]:
+        """What was picked for each trial, by its number."""
+        return self._read(lambda store: {t.number: dict(t.params) for t in store.history()})
+
+    @property
+    def paid(self) -> float:
+        """What was spent of the budget, in whole trainings."""
+        return self._read(lambda store: paid(self.spec, store.history()))
+
+    @property
+    def over(self) -> bool:
+        """Whether the last run went to the end of its budget."""
+        return bool(self.fact("over"))
 
     @property
     def baseline(self) -> tuple[Measurement, ...]:
@@ -145,6 +166,15 @@ class Study:
         from autocompress.study.compression import Compression
 
         return Compression(self.spec, str(self.folder))
+
+    @property
+    def _craft(self) -> Craft | None:
+        """What stages are; nobody knows it of work that is not compression."""
+        if self.work is not None:
+            return None
+        from autocompress.study.craft import craft
+
+        return craft()
 
     @contextmanager
     def _begun(self) -> Iterator[Store]:

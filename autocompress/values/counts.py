@@ -20,6 +20,10 @@ class Counts:
     complete: int
     fitting: int  # complete and within every limit
     pending: int  # waiting or running
+    variants: int  # of those asked, other endings of a training that was done
+    inherited: int  # of those asked, done by another study
+    promoted: int  # of those asked, begun where another was stopped
+    replicas: int  # of those asked, the same recipe with another seed
     stages: int
     cached: int  # of these, taken from the cache
 
@@ -38,6 +42,14 @@ class Counts:
         parts.append(f"{self.complete} complete")
         if self.fitting != self.complete:
             parts[-1] += f", of which {self.fitting} fit the limits"
+        for many, what in (
+            (self.inherited, "from another study"),
+            (self.variants, "cheap variants"),
+            (self.promoted, "promoted after all"),
+            (self.replicas, "other seeds"),
+        ):
+            if many:
+                parts.append(f"{many} {what}")
         if self.pending:
             parts.append(f"{self.pending} not finished")
         if self.cached:
@@ -59,6 +71,10 @@ def counts(trials: Iterable[Trial]) -> Counts:
         complete=states["complete"],
         fitting=sum(t.feasible for t in every),
         pending=states["waiting"] + states["running"],
+        inherited=sum(t.origin == "inherited" for t in every),
+        variants=sum(t.origin == "variant" for t in every),
+        promoted=sum(t.origin == "promoted" for t in every),
+        replicas=sum(t.origin == "replica" for t in every),
         stages=sum(t.stages for t in every),
         cached=sum(t.cached for t in every),
     )

@@ -10,6 +10,7 @@ from autocompress.values.hypervolume import Points, hypervolume, nondominated
 from autocompress.values.limit import Limit, Objective
 from autocompress.values.measurement import Measurement, within_noise
 from autocompress.values.metric import known, show
+from autocompress.values.seeds import merged
 from autocompress.values.trial import Trial
 
 if TYPE_CHECKING:
@@ -96,15 +97,16 @@ def front(
     limits: Sequence[Limit] = (),
     baseline: Sequence[Measurement] = (),
 ) -> Front:
-    """Complete, feasible, at full fidelity, and not beaten. Of trials with the same recipe and seed the first stands.
+    """Complete, feasible, at full fidelity, and not beaten. Of trials with the same recipe the first stands for all.
 
-    A front never compares an estimate with a measurement: where one model was measured, mere estimates stay outside.
+    With several seeds its numbers are means over them. A front never compares an estimate with a measurement: where one
+    model was measured, mere estimates stay outside.
     """
-    seen: dict[tuple[str, int], Trial] = {}
+    seeds: dict[str, dict[int, Trial]] = {}
     for t in sorted(trials, key=lambda t: t.number):
-        if t.feasible and t.fidelity == 1.0:
-            seen.setdefault((t.recipe.key, t.seed), t)
-    ready = list(seen.values())
+        if t.state == "complete" and t.fidelity == 1.0:
+            seeds.setdefault(t.recipe.key, {}).setdefault(t.seed, t)
+    ready = [t for same in seeds.values() if (t := merged(list(same.values()))).feasible]
     for o in objectives:
         sure = [t for t in ready if (m := t.measured(o.metric)) is None or m.how != "estimated"]
         ready = sure or ready

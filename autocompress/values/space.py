@@ -60,26 +60,37 @@ def fill(tree: Tree, pick: Pick, at: str = "") -> Tree:
         case Choice() as hole:
             return fill(*_chosen(tree, hole, pick, at))
         case Order():
-            return _items(tree, pick, at)
+            return [item for _, item in _placed(tree, pick, at)]
         case Int() | Float() as hole:
             return pick(at, hole)
     if isinstance(tree, Mapping):
         return {key: fill(value, pick, _join(at, key)) for key, value in tree.items()}
     if isinstance(tree, list):
-        return [x for i, item in enumerate(tree) for x in _items(item, pick, _join(at, i))]
+        return [item for _, item in placed(tree, pick, at)]
     return tree
 
 
-def _items(item: Tree, pick: Pick, at: str) -> list[Tree]:
+def placed(tree: Tree, pick: Pick, at: str = "") -> list[tuple[str, Tree]]:
+    """A list, filled: each item with the path below which its holes are."""
+    match parse(tree, at):
+        case Choice() as hole:
+            return placed(*_chosen(tree, hole, pick, at))
+        case Order():
+            return _placed(tree, pick, at)
+    return [x for i, item in enumerate(tree) for x in _placed(item, pick, _join(at, i))]
+
+
+def _placed(item: Tree, pick: Pick, at: str) -> list[tuple[str, Tree]]:
     """What an item of a list becomes there: an order becomes several items, even behind a choice; all else one."""
     match parse(item, at):
         case Choice() as hole:
-            return _items(*_chosen(item, hole, pick, at))
+            inner, pick, below = _chosen(item, hole, pick, at)
+            return [(at if path == below else path, x) for path, x in _placed(inner, pick, below)]
         case Order(names) as hole:
             named = dict(zip(names, item["order"], strict=True))
             sequence = str(pick(at, hole)).split(">")
-            return [x for name in sequence for x in _items(named[name], pick, f"{at}.{name}")]
-    return [fill(item, pick, at)]
+            return [x for name in sequence for x in _placed(named[name], pick, f"{at}.{name}")]
+    return [(at, fill(item, pick, at))]
 
 
 def _chosen(tree: Tree, hole: Choice, pick: Pick, at: str) -> tuple[Tree, Pick, str]:

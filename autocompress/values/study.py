@@ -1,8 +1,9 @@
 """Everything a run needs to be repeated, as data."""
 
-from typing import Any
+import math
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autocompress.values.device import Device
 from autocompress.values.limit import Limit, Objective
@@ -10,26 +11,58 @@ from autocompress.values.recipe import canonical, digest
 from autocompress.values.space import Tree
 
 Plug = dict[str, Any]  # {"use": name, **settings}
+NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"  # of studies
 
 
-class Budget(BaseModel):
-    """`trials` counts the candidates that passed the gate: a refusal costs nothing and is not paid for."""
+class Gain(BaseModel):
+    """The search has gone stale when its last `over` trainings gained less than this share of hypervolume."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trials: int = Field(ge=1)
-    seconds: float | None = Field(None, gt=0)  # wall clock; running trials are finished
+    least: float = Field(gt=0, lt=1)
+    over: int = Field(ge=2)
+
+
+class Budget(BaseModel):
+    """Where asking ends: at whichever comes first. Running trials are finished.
+
+    `trials` counts whole trainings: a refusal is free, a trial that was stopped early pays its share, and the cheap
+    variants and other seeds of a trial are not counted, they have caps of their own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trials: int | None = Field(None, ge=0)  # 0: only what waits in the queue
+    seconds: float | None = Field(None, gt=0)  # wall clock, of each run
+    device_seconds: float | None = Field(None, gt=0)  # of all workers together, over all runs
+    gain: Gain | None = None
+    variants: int = Field(0, ge=0)  # of each complete trial: other endings that need no training
+    replicas: int = Field(1, ge=1)  # seeds that a recipe on the front is trained with, at the end
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Budget":
+        if self.trials is None and self.seconds is None and self.device_seconds is None:
+            raise ValueError("a budget needs an end: trials, time or device_time")
+        return self
+
+    def __str__(self) -> str:
+        """As people say it: `30 trials or 600 s`."""
+        ends = [] if self.trials is None else [f"{self.trials} trials" if self.trials else "nothing new is asked for"]
+        ends += [] if self.seconds is None else [f"{self.seconds:g} s"]
+        ends += [] if self.device_seconds is None else [f"{self.device_seconds:g} s of devices"]
+        ends += [] if self.gain is None else [f"{self.gain.over} trials that gain less than {self.gain.least:.1%}"]
+        return " or ".join(ends)
 
     @property
-    def most_asked(self) -> int:
+    def most_asked(self) -> float:
         """Where asking ends even if the gate refuses everything."""
-        return 10 * self.trials + 50
+        return math.inf if self.trials is None else 10 * self.trials + 50
 
 
 class StudySpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    name: str = Field(pattern=NAME)
     space: Tree
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=4)
     limits: tuple[Limit, ...] = ()
@@ -40,6 +73,8 @@ class StudySpec(BaseModel):
     teachers: dict[str, Tree] = {}  # others to learn from, by name; each may learn from those before it
     sampler: Plug = {"use": "tpe"}
     schedule: Plug = {"use": "flat"}
+    source: str = ""  # the study whose models are tried first of all
+    first: Literal["known", "nothing"] = "known"  # recipes that everybody would try by hand
     driver: Plug = {"use": "local"}
     budget: Budget
     seed: int = Field(0, ge=0)

@@ -9,6 +9,9 @@ from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.recipe import Recipe
 
 State = Literal["waiting", "running", "complete", "infeasible", "stopped", "failed"]
+Origin = Literal["asked", "first", "inherited", "promoted", "variant", "replica"]
+"""Who wanted it: the sampler; what is tried first of all; another study, where it was `of`; trial `of` was stopped too
+early and goes on; it is `of` with an ending that needs no training; it is `of` with another seed."""
 
 
 class Trial(BaseModel):
@@ -29,7 +32,10 @@ class Trial(BaseModel):
     cached: int = 0
     code: FailureCode | None = None
     message: str = ""
-    retry_of: int | None = None
+    same_as: int | None = None  # the trial whose numbers it took over: the same recipe with the same seed
+    retry_of: int | None = None  # the trial whose work was lost
+    origin: Origin = "asked"
+    of: int | None = None
 
     @property
     def feasible(self) -> bool:

@@ -68,11 +68,12 @@ def test_an_interruption_changes_nothing(name, after, tmp_path):
 def test_failures_do_not_stop_it(name, tmp_path):
     only_28 = {"student": {"use": "cnn", "width": {"choice": [28, 28]}, "depth": {"int": [2, 9]}}, "stages": []}
     loop, _ = lived(study(name, trials=8).model_copy(update={"space": only_28}), tmp_path)
-    assert loop.counts.failed == 8
+    assert sum(t.state == "failed" and t.same_as is None for t in loop.trials.values()) <= 8
     assert set(loop.counts.failed_by) == {"nan_loss"}
+    assert loop.counts.complete == 0
 
 
-@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "ehvi"])
 def test_learning_beats_blind_choice(name, tmp_path):
     """Deterministic: the world, the seeds and the clock are given."""
 

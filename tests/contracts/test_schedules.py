@@ -36,6 +36,6 @@ def test_a_newcomer_that_beats_everyone_goes_on(name, seen):
 def test_it_lives_with_every_sampler_and_driver(name, sampler, driver, tmp_path):
     study = spec(schedule={"use": name}, sampler={"use": sampler}, driver=driver, budget=Budget(trials=25))
     loop, store = lived(study, tmp_path)
-    assert loop.paid == 25
+    assert 25 <= loop.paid < 28, "three may be running when it is spent"
     assert all(t.state not in ("running", "waiting") for t in store.trials())
     assert len(loop.front) > 0

@@ -118,7 +118,7 @@ class _Fitted:
 
 def _paces(work: Floats, took: Floats) -> Floats:
     """Seconds of each kind of work, none below zero; relative errors count."""
-    from scipy.optimize import nnls  # type: ignore[import-untyped]
+    from scipy.optimize import nnls
 
     usual = USUAL * np.median(took / (work @ USUAL))
     design = np.vstack([work / took[:, None], np.diag(1 / usual)])

@@ -1,7 +1,7 @@
 """How much to spend on a recipe before looking at it again."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from autocompress.plugin import Plugin
 
@@ -17,3 +17,7 @@ class Schedule(Plugin, ABC):
     @abstractmethod
     def keep(self, number: int, seen: Mapping[int, Costs]) -> bool:
         """Go on with this trial? `seen` holds everything recorded at this rung so far, this trial included."""
+
+    def promoted(self, stopped: Collection[int], seen: Mapping[int, Costs]) -> int | None:
+        """Of those stopped at a rung, the one that by now deserves to go on."""
+        return None

@@ -1,0 +1,165 @@
+"""Where the front is expected to gain most, by models of every objective that learn from all that was seen."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Annotated, Any
+
+import numpy as np
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.search_space import IntersectionSearchSpace
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import Field
+from scipy.special import ndtr
+
+from autocompress.search.lesson import Lesson, lesson_of
+from autocompress.search.samplers._features import Holes, anything, near, rows
+from autocompress.search.samplers._process import Array, Process
+from autocompress.search.samplers.base import Sampler
+from autocompress.values.hypervolume import nondominated
+
+MOST = 300  # trials that a model is made from, the last ones
+POOL = 300  # candidates drawn at random, and as many near the front
+LOCAL = 150  # then so many near the best of them, twice
+POINTS = 400  # of the objectives' space, that a candidate may win
+ALIKE = 3  # complete trials that tell what becomes of those that were stopped
+MARGIN = 0.1  # by which the space of the objectives is larger than what was seen
+
+
+class Ehvi(Sampler):
+    """Expected hypervolume improvement over Gaussian processes (Emmerich et al. 2006, doi:10.1109/TEVC.2005.859463).
+
+    Refused and stopped trials teach it too: what they would cost on the device was known.
+    """
+
+    startup: Annotated[int, Field(ge=2)] = 8  # complete trials before it begins to learn
+
+    def build(self, seed: int) -> BaseSampler:
+        return _Sampler(seed, self.startup)
+
+
+class _Sampler(BaseSampler):
+    def __init__(self, seed: int, startup: int) -> None:
+        self._random, self._seed, self._startup = Random(seed), seed, startup
+        self._blind = RandomSampler(seed)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if len(complete) < self._startup:
+            return {}
+        return IntersectionSearchSpace().calculate(study)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if not search_space:
+            return {}
+        holes = {name: search_space[name] for name in sorted(search_space)}
+        seen = [
+            t for t in study.get_trials(deepcopy=False) if t.number != trial.number and holes.keys() <= t.params.keys()
+        ]
+        return Outlook(seen, len(study.directions), holes, self._seed).best(self._random)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._blind.sample_independent(study, trial, param_name, param_distribution)
+
+
+class Outlook:
+    """What to expect of any recipe, from what became of those that were seen."""
+
+    def __init__(self, seen: Sequence[FrozenTrial], objectives: int, holes: Holes, seed: int) -> None:
+        self._holes = holes
+        ended = [t for t in seen if t.state.is_finished()][-MOST:]
+        lessons = [lesson_of(t) for t in ended]
+        points = rows([t.params for t in ended], holes)
+        self._aims = [_model(points, _costs(lessons, j)) for j in range(objectives)]
+        limits = sorted({name for t in ended for name in t.constraints})
+        self._limits = [_model(points, _breaches(ended, name)) for name in limits]
+        if any(x.failed for x in lessons):  # like a limit: whether it works at all
+            self._limits.append(_model(points, [(i, 1.0 if x.failed else -1.0, 0.0) for i, x in enumerate(lessons)]))
+        done = [(t, x) for t, x in zip(ended, lessons, strict=True) if t.state == TrialState.COMPLETE]
+        fits = [(t, x) for t, x in done if all(c <= 0 for c in t.constraints.values())] or done
+        known = np.array([x.costs for _, x in fits], dtype=float)
+        best = nondominated(known)
+        self._front = [dict(t.params) for (t, _), kept in zip(fits, best, strict=True) if kept]
+        running = [t.params for t in seen if t.state == TrialState.RUNNING]
+        taken = np.vstack([known[best], *([self._expected(running)[0]] if running else [])])
+        self._open = _unclaimed(np.array([x.costs for _, x in done], dtype=float), taken, seed)
+
+    def best(self, random: Random) -> dict[str, Any]:
+        """The most promising of many candidates, and then of those near it."""
+        pool = [anything(self._holes, random) for _ in range(POOL)]
+        pool += [near(random.choice(self._front), self._holes, random) for _ in range(POOL)]
+        for _ in range(2):
+            ranked = np.argsort(-self._gain(pool), kind="stable")
+            ahead = [pool[i] for i in ranked[:10]]
+            pool = ahead + [near(random.choice(ahead), self._holes, random) for _ in range(LOCAL)]
+        return pool[int(np.argmax(self._gain(pool)))]
+
+    def _gain(self, fillings: list[dict[str, Any]]) -> Array:
+        """The share of the open points that a candidate wins, if it keeps all limits, times how likely it does."""
+        mean, doubt = self._expected(fillings)
+        wins = np.ones((len(fillings), len(self._open)))
+        for j in range(mean.shape[1]):
+            wins *= ndtr((self._open[None, :, j] - mean[:, None, j]) / doubt[:, None, j])
+        gain: Array = wins.sum(axis=1)
+        points = rows(fillings, self._holes)
+        for model in self._limits:
+            if model is not None:
+                breach, spread = model.at(points)
+                gain = gain * ndtr(-breach / spread)
+        return gain
+
+    def _expected(self, fillings: Sequence[Any]) -> tuple[Array, Array]:
+        """Costs and their standard errors, one column per objective."""
+        points = rows(list(fillings), self._holes)
+        told = [(np.zeros(len(points)), np.ones(len(points))) if m is None else m.at(points) for m in self._aims]
+        return np.stack([mean for mean, _ in told], axis=1), np.stack([spread for _, spread in told], axis=1)
+
+
+def _model(points: Array, known: list[tuple[int, float, float]]) -> Process | None:
+    if len(known) < 2:
+        return None
+    which, values, doubts = (np.array(column) for column in zip(*known, strict=True))
+    return Process.of(points[which.astype(int)], values, doubts)
+
+
+def _costs(lessons: Sequence[Lesson], objective: int) -> list[tuple[int, float, float]]:
+    """(trial, cost, standard error); of a stopped trial what such trials came to that went on."""
+    found = []
+    for i, lesson in enumerate(lessons):
+        cost = lesson.costs[objective]
+        if cost is not None:
+            found.append((i, cost, 0.0))
+        elif lesson.rungs:
+            at = max(lesson.rungs)
+            later = [
+                end - then
+                for other in lessons
+                if (end := other.costs[objective]) is not None
+                and (then := other.rungs.get(at, [None] * 9)[objective]) is not None
+            ]
+            so_far = lesson.rungs[at][objective]
+            if so_far is not None and len(later) >= ALIKE:
+                found.append((i, so_far + float(np.mean(later)), float(np.std(later)) + 1e-9))
+    return found
+
+
+def _breaches(trials: Sequence[FrozenTrial], limit: str) -> list[tuple[int, float, float]]:
+    """How far from a limit; what is exactly on it was not measured."""
+    found = [(i, t.constraints.get(limit, 0.0)) for i, t in enumerate(trials)]
+    return [(i, by, 0.0) for i, by in found if by != 0.0]
+
+
+def _unclaimed(seen: Array, taken: Array, seed: int) -> Array:
+    """Points between the best and the worst that was seen which nobody has won yet."""
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    draw = np.random.default_rng(seed)
+    points = low - MARGIN * span + draw.random((4 * POINTS, seen.shape[1])) * (1 + MARGIN) * span
+    won = (taken[None, :, :] <= points[:, None, :]).all(axis=2).any(axis=1)
+    rest: Array = points[~won] if not won.all() else points
+    return rest[:POINTS]
