@@ -17,7 +17,8 @@ from autocompress.study.study import Study
 from autocompress.values.job import Job
 from autocompress.values.study import Budget
 
-BUDGET = 500  # more than the lives before the last one can do
+BUDGET = 130  # whole trainings: more than the lives before the last one can do
+SCHEDULE = {"use": "halving", "first": 1 / 9}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Unhurried:
 
 def live(folder: Path) -> None:
     """One life: acknowledge each ended trial, after the study has stored it, by one line in one write."""
-    study = Study(spec(driver={"use": "serial"}, budget=Budget(trials=BUDGET)), folder, work=Unhurried())
+    budget = Budget(trials=BUDGET, replicas=2)
+    study = Study(spec(driver={"use": "serial"}, schedule=SCHEDULE, budget=budget), folder, work=Unhurried())
     out = os.open(folder / "acknowledged", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for happening, _ in study.steps():
         if happening.kind == "ended":

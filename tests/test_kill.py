@@ -9,7 +9,10 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
+from autocompress.study.purse import paid
 from autocompress.study.store import Store
+from autocompress.values.front import front
+from autocompress.values.study import StudySpec
 
 HERE = Path(__file__).parent
 KILLS = 200
@@ -30,8 +33,15 @@ def test_two_hundred_kills(tmp_path):
         trial = trials[a["number"]]
         assert (trial.state, trial.recipe.key, len(trial.measurements)) == (a["state"], a["key"], a["measurements"])
     assert not [f.number for f in store.history() if f.state in (TrialState.RUNNING, TrialState.WAITING)]
-    assert sum(t.state != "infeasible" for t in trials.values()) == lives["budget"]
     assert sorted(trials) == list(range(len(trials)))
+    spec = StudySpec.model_validate(store.fact("spec"))
+    assert lives["budget"] <= paid(spec, store.history()) < lives["budget"] + 1, "paid once, and to the end"
+    promoted = [t.of for t in trials.values() if t.origin == "promoted"]
+    assert promoted
+    assert len(promoted) == len(set(promoted)), "who goes on does so once"
+    members = front(list(trials.values()), spec.objectives, spec.limits).members
+    for member in members:
+        assert {t.seed for t in trials.values() if t.recipe == member.recipe and t.state == "complete"} == {0, 1}
 
 
 def test_workers_do_not_outlive_a_killed_controller(tmp_path):

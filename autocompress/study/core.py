@@ -20,6 +20,7 @@ from autocompress.search.search import Search
 from autocompress.study.drivers.base import Pool
 from autocompress.study.inheritance import not_there_yet
 from autocompress.study.purse import Purse
+from autocompress.study.retries import RETRIES
 from autocompress.study.rungs import Rungs
 from autocompress.study.store import Store, as_trial
 from autocompress.study.wishes import Wish, known_by_hand, lost_work, other_endings, other_seeds, stopped_too_early
@@ -34,7 +35,7 @@ from autocompress.values.study import StudySpec
 from autocompress.values.trial import Trial
 
 PATIENCE = 0.5  # seconds between looks at the brake
-UNLUCKY = ("worker_died", "timeout", "out_of_memory", "unexpected")  # codes that another try might not meet
+UNLUCKY = ("timeout", "out_of_memory", "unexpected")  # codes that another try might not meet
 ENDS = {
     "complete": TrialState.COMPLETE,
     "infeasible": TrialState.PRUNED,
@@ -92,7 +93,7 @@ class Loop:
                 self._tell(trial)  # promised, then killed
         self._unfinished = [t for t in self.trials.values() if t.state == "running"]
         self._queued = [t.number for t in self.trials.values() if t.state == "waiting"]
-        self._first_done = {_work(t): t for t in self.trials.values() if _settled(t)}
+        self._first_done = {_work(t): t for t in self.trials.values() if self._settled(t)}
         self.front = self._front(list(self.trials.values()))
         self._put(lost_work(self.trials, self.store.params))
         for trial in [t for t in self.trials.values() if t.state == "complete"]:
@@ -255,14 +256,22 @@ class Loop:
         self.store.promise(trial)
         self._tell(trial)
         self.trials[trial.number] = trial
-        if _settled(trial):
+        if self._settled(trial):
             self._first_done.setdefault(_work(trial), trial)
         if trial.state == "complete":
-            self.front = self._front(list(self.trials.values()))
+            again = trial.origin == "replica"  # its recipe may leave the front, and others come back
+            self.front = self._front(list(self.trials.values()) if again else [*self.front.members, trial])
             self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
         if trial.code == "worker_died":
             self._put(lost_work(self.trials, self.store.params))
         return Happening("ended", trial=trial)
+
+    def _settled(self, trial: Trial) -> bool:
+        """Whether doing it again would end in the same way."""
+        if trial.state == "failed" and trial.code == "worker_died":
+            same = [t for t in self.trials.values() if _work(t) == _work(trial) and t.same_as is None]
+            return sum(t.code == "worker_died" for t in same) > RETRIES
+        return trial.state == "complete" or (trial.state == "failed" and trial.code not in UNLUCKY)
 
     def _tell(self, trial: Trial) -> None:
         values = None
@@ -309,11 +318,6 @@ class Loop:
 def _work(trial: Trial) -> tuple[str, int]:
     """Equal for equal work."""
     return trial.recipe.key, trial.seed
-
-
-def _settled(trial: Trial) -> bool:
-    """Whether doing it again would end in the same way."""
-    return trial.state == "complete" or (trial.state == "failed" and trial.code not in UNLUCKY)
 
 
 def _copied(trial: Trial, twin: Trial) -> Trial:

@@ -14,6 +14,6 @@ def lost(trials: Iterable[Trial]) -> list[int]:
     tried: Counter[int] = Counter()
     for trial in trials:
         first = trial.number if trial.retry_of is None else trial.retry_of
-        died[first] += trial.code == "worker_died"
+        died[first] += trial.code == "worker_died" and trial.same_as is None
         tried[first] += trial.retry_of is not None
     return [first for first, deaths in died.items() if tried[first] < min(deaths, RETRIES)]

@@ -116,10 +116,12 @@ def test_work_of_a_worker_that_died_is_tried_again_twice(tmp_path):
     )
     loop, store = lived(study, tmp_path, work=workers.Dies("exit"))
     trials = store.trials()
-    first = [t for t in trials if t.code == "worker_died" and t.retry_of is None]
+    done = [t for t in trials if t.same_as is None]
+    first = [t for t in done if t.code == "worker_died" and t.retry_of is None]
     again = [t for t in trials if t.retry_of is not None]
-    assert first
+    assert 1 <= len(first) <= 2, "two workers may have begun it at once"
     assert len(again) == 2 * len(first)
-    assert {t.recipe for t in again} <= {t.recipe for t in first}
-    assert loop.paid == 6
-    assert loop.counts.complete == 6 - len(first)
+    assert {t.recipe for t in again} == {t.recipe for t in first}
+    assert 3 <= sum(t.code == "worker_died" for t in done) <= 4, "after the third death it is the work's own"
+    assert {t.state for t in done if t.code is None} == {"complete"}
+    assert loop.paid == sum(t.retry_of is None for t in done)
