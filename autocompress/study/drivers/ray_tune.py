@@ -87,7 +87,7 @@ class RayTunePool(Pool):
     def close(self) -> None:
         import ray
 
-        workers = [worker for tour in self._tours for worker in tour.at_work()]  # before Tune forgets them
+        workers = [worker for tour in self._tours for worker in tour.route.at_work()]  # before Tune forgets them
         self._exchange.close()
         for worker in workers:
             ray.kill(worker)
@@ -102,13 +102,13 @@ class RayTunePool(Pool):
         if not self._tours or self._tours[-1].full:
             lives = self._driver.max_failures + 1
             self._tours.append(Tour(self._exchange, self._trainable, self._folder, f"tour-{time.time_ns()}", lives))
-        self._tours[-1].give(job)
+        self._tours[-1].route.give(job)
 
     def _forget_tours(self) -> None:
         """Those that are over. One that broke down before it heard of anybody: so would the next."""
         for tour in [tour for tour in self._tours if tour.over]:
             self._tours.remove(tour)
-            if tour.error is not None and not tour.heard:
+            if tour.error is not None and not tour.route.heard:
                 raise StudyError(f"Ray Tune broke down: {tour.error!r}") from tour.error
 
     def _fitting(self) -> int:
