@@ -66,7 +66,7 @@ def per_trial(sampler: str, trials: int) -> list[float]:
 
 def main() -> None:
     print(f"{'sampler':8} {'trials':>6} {'total s':>8}  ms per trial around trial 100 / 500 / 1000")
-    for sampler, trials in (("random", 1000), ("tpe", 520), ("nsga2", 520)):
+    for sampler, trials in (("random", 1000), ("tpe", 520), ("nsga2", 520), ("ehvi", 220)):
         took = per_trial(sampler, trials)
         around = [
             f"{1e3 * statistics.median(took[n - 10 : n + 10]):.1f}" if len(took) >= n - 5 else "-"

@@ -59,7 +59,8 @@ TABLE = [
         "buget: 1\nbudget: {",
         "32:1: error[unknown-key]: buget: unknown key\n"
         "    hint: did you mean 'budget'? allowed: schema, name, data, augment, space, device, teacher, "
-        "teachers, sampler, schedule, driver, objectives, limits, budget, from, first, seed",
+        "teachers, sampler, schedule, driver, objectives, limits, budget, from, first, "
+        "control, seed",
     ),
     (
         "unknown key of a section",

@@ -64,6 +64,7 @@ class StudyFile(Section):
     budget: BudgetSection
     from_: Annotated[str, Field(pattern=NAME)] | None = Field(None, alias="from")  # a study whose models come first
     first: Literal["known", "nothing"] = "known"
+    control: Literal["random"] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
@@ -103,6 +104,7 @@ def study(node: Node, mistakes: list[Diagnostic]) -> StudySpec | None:
         teachers=teachers,
         source=file.from_ or "",
         first=file.first,
+        control=file.control,
         budget=_budget(file.budget),
         seed=file.seed,
         **plugs,

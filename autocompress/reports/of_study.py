@@ -25,4 +25,5 @@ def view_of(study: Study, rule: str = "accuracy-first") -> StudyView:
         seconds=facts.get("seconds") or 0.0,
         environment=facts.get("environment") or {},
         rule=rule,
+        control=tuple(control.trials) if (control := study.control) and control.begun else (),
     )

@@ -78,6 +78,9 @@ def _answer(view: StudyView) -> list[str]:
     claims = against(pick.trial.measurements, view.baseline, compared_metrics(view))
     if claims:
         lines.append(f"against the baseline: {', '.join(map(str, claims))}")
+    if view.volumes:
+        ours, chance = view.volumes
+        lines.append(f"against random search for as long: hypervolume {ours:.3f}, it has {chance:.3f}")
     return [*lines, where]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from autocompress.values.front import Front, Pick
+from autocompress.values.front import Front, Pick, front, reference, volume
 from autocompress.values.measurement import Measurement
 from autocompress.values.study import StudySpec
 from autocompress.values.trial import Trial
@@ -24,6 +24,17 @@ class StudyView:
     seconds: float  # wall clock
     environment: dict[str, str]
     rule: str = "accuracy-first"
+    control: tuple[Trial, ...] = ()  # of a search by chance for as much device time
+
+    @property
+    def volumes(self) -> tuple[float, float] | None:
+        """Hypervolume of the front, and of what chance has found; None where nobody has asked chance."""
+        if not self.control:
+            return None
+        limits, point_of = self.front.limits, list(self.trials + self.control)
+        point = reference(self.spec.objectives, limits, self.baseline, point_of)
+        chance = front(self.control, self.spec.objectives, limits, self.baseline)
+        return volume(self.front, point), volume(chance, point)
 
     @property
     def pick(self) -> Pick | None:

@@ -95,6 +95,8 @@ class Study:
                 store.set_fact("over", not loop.brake.level)
             finally:
                 store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - began)
+        if not loop.brake.level and (control := self.control):
+            yield from control.steps(brake)
 
     def run(self) -> Front:
         """The same, to its end, for those who only want the front."""
@@ -117,6 +119,19 @@ class Study:
     def params(self) -> dict[int, dict[str, Any]]:
         """What was picked for each trial, by its number."""
         return self._read(lambda store: {t.number: dict(t.params) for t in store.history()})
+
+    @property
+    def control(self) -> "Study | None":
+        """The search by chance that this one is held against, if it has one."""
+        seconds = sum(t.seconds for t in self.trials) if self.spec.control else 0.0
+        if not seconds:
+            return None
+        return Study(self.spec.by_chance(seconds), self.folder / "control", self.storage, self.work)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has been run before."""
+        return _note(self.folder) is not None
 
     @property
     def paid(self) -> float:

@@ -75,6 +75,7 @@ class StudySpec(BaseModel):
     schedule: Plug = {"use": "flat"}
     source: str = ""  # the study whose models are tried first of all
     first: Literal["known", "nothing"] = "known"  # recipes that everybody would try by hand
+    control: Literal["random"] | None = None  # a search by chance for as much device time, to hold the front against
     driver: Plug = {"use": "local"}
     budget: Budget
     seed: int = Field(0, ge=0)
@@ -83,6 +84,19 @@ class StudySpec(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What may not change while a study goes on. How long it runs and on how many workers may."""
         return self.model_dump(mode="json", exclude={"driver", "budget"})
+
+    def by_chance(self, device_seconds: float) -> "StudySpec":
+        """The control: the same question, and nobody clever to answer it."""
+        return self.model_copy(
+            update={
+                "name": f"{self.name[:55]}-control",
+                "sampler": {"use": "random"},
+                "schedule": {"use": "flat"},
+                "first": "nothing",
+                "control": None,
+                "budget": Budget(device_seconds=device_seconds),
+            }
+        )
 
     @property
     def hash(self) -> str:
