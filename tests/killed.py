@@ -17,7 +17,7 @@ from autocompress.study.study import Study
 from autocompress.values.job import Job
 from autocompress.values.study import Budget
 
-BUDGET = 130  # whole trainings: more than the lives before the last one can do
+BUDGET = 110  # whole trainings: more than the lives before the last one can do
 SCHEDULE = {"use": "halving", "first": 1 / 9}
 
 

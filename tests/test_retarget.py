@@ -46,7 +46,7 @@ SMALL = (
     STUDY.replace("choice: [4, 8, 12]", "choice: [4, 8]")
     .replace("choice: [2, 3, 4]", "choice: [2]")
     .replace("local, workers: 1", "serial")
-    .replace("trials: 3", "trials: 2, variants: 1")
+    .replace("trials: 3, variants: 0", "trials: 2, variants: 1")
     .replace("use: local, protocol: {warmup: 1, runs: 3, processes: 1}", "use: estimate")  # no clocks: quick
     .replace("latency_p50, ", "")
     .replace("limits: {size: 64 kB}", "limits: {size: 64 kB}\n  operators: {channels: {round_to: 4}}")
@@ -306,7 +306,7 @@ def test_from_the_command_line_on_a_chip(old, here, nothing_trains, monkeypatch,
 
 def test_a_study_from_another_begins_with_its_models(old, here):
     path = here / "heir.yaml"
-    text = SMALL.replace("name: small", "name: heir\nfrom: small\nfirst: nothing").replace("[4, 8]", "[4, 6]")
+    text = SMALL.replace("name: small", "name: heir\nfrom: small").replace("[4, 8]", "[4, 6]")
     path.write_text(text.replace("trials: 2", "trials: 1"))
     heir = load(path)
     models = {t.recipe for t in old.trials if t.state == "complete"}
