@@ -28,7 +28,9 @@ def test_its_two_commands_are_those_of_ci():
     second = block("pip install -e '.[test]'").strip()
     assert second == "pip install -e '.[test]' && pytest"
     for step in (*first.split(" && ")[2:], *second.split(" && ")):
-        assert re.search(rf"^(quietly )?{re.escape(step.replace('pip install', 'pip install -q'))}(\s|$)", CI, re.MULTILINE), step
+        assert re.search(
+            rf"^(quietly )?{re.escape(step.replace('pip install', 'pip install -q'))}(\s|$)", CI, re.MULTILINE
+        ), step
 
 
 def test_its_space_and_device_pass_the_check(tmp_path):
