@@ -20,22 +20,21 @@ from autocompress.search.search import Search
 from autocompress.study.drivers.base import Pool
 from autocompress.study.inheritance import not_there_yet
 from autocompress.study.purse import Purse
-from autocompress.study.retries import RETRIES
 from autocompress.study.rungs import Rungs
 from autocompress.study.store import Store, as_trial
+from autocompress.study.verdict import copied, judged, settled, work
 from autocompress.study.wishes import Wish, known_by_hand, lost_work, other_endings, other_seeds, stopped_too_early
 from autocompress.values.counts import Counts, counts
 from autocompress.values.craft import Craft
 from autocompress.values.front import Front, front, reference, volume
 from autocompress.values.job import BASELINE, Done, Event, Gated, Job, Outcome, Progress, Rung
-from autocompress.values.limit import Limit, violations
+from autocompress.values.limit import Limit
 from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.recipe import Recipe
 from autocompress.values.study import StudySpec
 from autocompress.values.trial import Trial
 
 PATIENCE = 0.5  # seconds between looks at the brake
-UNLUCKY = ("timeout", "out_of_memory", "unexpected")  # codes that another try might not meet
 ENDS = {
     "complete": TrialState.COMPLETE,
     "infeasible": TrialState.PRUNED,
@@ -93,7 +92,7 @@ class Loop:
                 self._tell(trial)  # promised, then killed
         self._unfinished = [t for t in self.trials.values() if t.state == "running"]
         self._queued = [t.number for t in self.trials.values() if t.state == "waiting"]
-        self._first_done = {_work(t): t for t in self.trials.values() if self._settled(t)}
+        self._first_done = {work(t): t for t in self.trials.values() if settled(t, self.trials.values())}
         self.front = self._front(list(self.trials.values()))
         self._put(lost_work(self.trials, self.store.params))
         for trial in [t for t in self.trials.values() if t.state == "complete"]:
@@ -142,8 +141,8 @@ class Loop:
         while self.brake.level < 2:
             while pool.room() and (trial := self._next(pool.clock() - began)):
                 self.trials[trial.number] = trial
-                if twin := self._first_done.get(_work(trial)):
-                    yield self._end(_copied(trial, twin))
+                if twin := self._first_done.get(work(trial)):
+                    yield self._end(copied(trial, twin))
                     continue
                 self.running[trial.number] = trial.recipe
                 pool.submit(Job(trial.number, trial.recipe, seed=trial.seed, rungs=self._looks(trial)))
@@ -211,8 +210,8 @@ class Loop:
         """The schedule's word, from what this rung has seen so far: accuracy now, costs as the gate knows them."""
         known = by_metric(self._gate_said.get(rung.number, ()) + rung.measurements)
         costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
-        work = math.log(max(known["macs"].value, 1.0)) if "macs" in known else None
-        keep, notes = self.rungs.judged(rung.number, rung.at, (*costs, work))
+        macs = math.log(max(known["macs"].value, 1.0)) if "macs" in known else None
+        keep, notes = self.rungs.judged(rung.number, rung.at, (*costs, macs))
         for name, note in notes.items():
             self.store.note(rung.number, name, note)
         if not keep:
@@ -227,28 +226,8 @@ class Loop:
     # --- how trials end ---
 
     def _judged(self, number: int, outcome: Outcome) -> Trial:
-        """What an outcome means for the study."""
-        state = self._told_to_stop.pop(number, "stopped") if outcome.state == "stopped" else outcome.state
-        known = by_metric(outcome.measurements)
-        hard = tuple(x for x in self.limits if x.hard)
-        wanted = {*(o.metric for o in self.spec.objectives), *(x.metric for x in hard)}
-        code, message = outcome.code, outcome.message
-        if state == "complete" and (missing := sorted(wanted - set(known))):
-            state, code = "failed", "bad_measurement"
-            message = f"no measurement of {', '.join(missing)}"
-        return self.trials[number].model_copy(
-            update={
-                "state": state,
-                "measurements": outcome.measurements,
-                "violations": violations(known, hard),
-                "artifacts": outcome.artifacts,
-                "seconds": outcome.seconds,
-                "stages": outcome.stages,
-                "cached": outcome.cached,
-                "code": code,
-                "message": message,
-            }
-        )
+        stopped_as = self._told_to_stop.pop(number, "stopped") if outcome.state == "stopped" else "stopped"
+        return judged(self.trials[number], outcome, stopped_as, self.limits, self.spec.objectives)
 
     def _end(self, trial: Trial) -> Happening:
         """Promise, tell, remember."""
@@ -256,8 +235,8 @@ class Loop:
         self.store.promise(trial)
         self._tell(trial)
         self.trials[trial.number] = trial
-        if self._settled(trial):
-            self._first_done.setdefault(_work(trial), trial)
+        if settled(trial, self.trials.values()):
+            self._first_done.setdefault(work(trial), trial)
         if trial.state == "complete":
             again = trial.origin == "replica"  # its recipe may leave the front, and others come back
             self.front = self._front(list(self.trials.values()) if again else [*self.front.members, trial])
@@ -265,13 +244,6 @@ class Loop:
         if trial.code == "worker_died":
             self._put(lost_work(self.trials, self.store.params))
         return Happening("ended", trial=trial)
-
-    def _settled(self, trial: Trial) -> bool:
-        """Whether doing it again would end in the same way."""
-        if trial.state == "failed" and trial.code == "worker_died":
-            same = [t for t in self.trials.values() if _work(t) == _work(trial) and t.same_as is None]
-            return sum(t.code == "worker_died" for t in same) > RETRIES
-        return trial.state == "complete" or (trial.state == "failed" and trial.code not in UNLUCKY)
 
     def _tell(self, trial: Trial) -> None:
         values = None
@@ -313,18 +285,6 @@ class Loop:
                     self.store.set_fact("baseline", [m.model_dump(mode="json") for m in self.baseline])
                     yield Happening("baseline")
                     return
-
-
-def _work(trial: Trial) -> tuple[str, int]:
-    """Equal for equal work."""
-    return trial.recipe.key, trial.seed
-
-
-def _copied(trial: Trial, twin: Trial) -> Trial:
-    """The same recipe with the same seed is the same model: its numbers are taken over, nothing is done again."""
-    kept = twin.model_dump(include={"state", "violations", "artifacts", "stages", "code", "message"})
-    told = {"measurements": twin.measurements, "cached": twin.stages, "seconds": 0.0, "same_as": twin.number}
-    return trial.model_copy(update={**kept, **told})
 
 
 def _measurements(stored: list[dict[str, object]] | None) -> tuple[Measurement, ...]:

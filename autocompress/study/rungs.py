@@ -31,7 +31,6 @@ class Rungs:
         ]
         for at, _, number, note in sorted(stored, key=lambda one: one[:3]):
             self._remember(number, at, tuple(note["costs"]), note["kept"])
-
         for number, its in notes.items():
             if its.get("origin") == "promoted":
                 self.continues(number, its["of"])
@@ -45,7 +44,7 @@ class Rungs:
             self._remember(number, at, costs, self._schedule.keep(number, comparable(seen)))
         kept = self._kept[number, at]
         place = list(self.seen[at]).index(number)
-        return kept, {f"{NOTE}{at:g}": {"costs": list(self.seen[at][number]), "place": place, "kept": kept}}
+        return kept, {f"{NOTE}{at!r}": {"costs": list(self.seen[at][number]), "place": place, "kept": kept}}
 
     def promote(self, trials: Iterable[Trial]) -> int | None:
         """A stopped trial that by now deserves to go on, the one that came farthest first."""
