@@ -32,24 +32,30 @@ def _live(study: Study, steps: Steps) -> None:
     """What ended scrolls by; below it the numbers that move."""
     console, pace, note = people(), Pace(), ""
     with Live(console=console, refresh_per_second=4, transient=True) as live:
+        said = study.spec.name
         for happening, loop in steps:
+            if loop.spec.name != said:  # the search by chance that it is held against
+                said = loop.spec.name
+                console.print(f"{said}: {loop.spec.budget}", highlight=False)
             if happening.kind == "progress":
                 note = happening.text
             for line in _ended(happening, loop):
                 console.print(line, soft_wrap=True)
-            live.update(
-                Group(_numbers(study, loop), Text(f"{_quality(loop)}  ETA {pace.left(loop)}"), Text(note, "dim"))
-            )
+            live.update(Group(_numbers(loop), Text(f"{_quality(loop)}  ETA {pace.left(loop)}"), Text(note, "dim")))
 
 
 def _lines(study: Study, steps: Steps) -> None:
     """A line for what ended, and after every tenth how the study stands."""
     console, pace = people(), Pace()
     console.print(f"{_clock()} {study.spec.name}: {study.spec.budget}", highlight=False)
+    said = study.spec.name
     for happening, loop in steps:
         lines = _ended(happening, loop)
+        if loop.spec.name != said:  # the search by chance that it is held against
+            said = loop.spec.name
+            console.print(f"{_clock()} {said}: {loop.spec.budget}", highlight=False)
         if happening.kind == "ended" and loop.counts.ended % 10 == 0:
-            lines.append(Text(f"{_numbers(study, loop)}  {_quality(loop)}  ETA {pace.left(loop)}"))
+            lines.append(Text(f"{_numbers(loop)}  {_quality(loop)}  ETA {pace.left(loop)}"))
         for line in lines:
             console.print(Text(f"{_clock()} ") + line, soft_wrap=True)
 
@@ -71,11 +77,11 @@ class Pace:
         return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
-def _numbers(study: Study, loop: Loop) -> Text:
+def _numbers(loop: Loop) -> Text:
     done = loop.counts
     return Text.assemble(
-        (study.spec.name, "bold"),
-        f"  {spent(loop.paid_for_done, study.spec.budget)}",
+        (loop.spec.name, "bold"),
+        f"  {spent(loop.paid_for_done, loop.spec.budget)}",
         f"  asked {done.asked}  refused {done.refused}  stopped {done.stopped}",
         f"  failed {done.failed}  complete {done.complete}  running {len(loop.running)}",
     )

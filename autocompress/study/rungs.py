@@ -37,8 +37,6 @@ class Rungs:
 
     def judged(self, number: int, at: float, costs: Known) -> tuple[bool, dict[str, Any]]:
         """Whether to go on, and what to note. Asked again, as after an interruption, it says the same again."""
-        if at <= self._passed.get(number, 0.0):
-            return True, {}
         if (number, at) not in self._kept:
             seen = {**self.seen.get(at, {}), number: costs}
             self._remember(number, at, costs, self._schedule.keep(number, comparable(seen)))

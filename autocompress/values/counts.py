@@ -44,7 +44,7 @@ class Counts:
             parts[-1] += f", of which {self.fitting} fit the limits"
         for many, what in (
             (self.inherited, "from another study"),
-            (self.variants, "cheap variants"),
+            (self.variants, "cheap variant" if self.variants == 1 else "cheap variants"),
             (self.promoted, "promoted after all"),
             (self.replicas, "other seeds"),
         ):
