@@ -105,8 +105,10 @@ def front(
     seeds: dict[str, dict[int, Trial]] = {}
     for t in sorted(trials, key=lambda t: t.number):
         if t.state == "complete" and t.fidelity == 1.0:
-            seeds.setdefault(t.recipe.key, {}).setdefault(t.seed, t)
-    ready = [t for same in seeds.values() if (t := merged(list(same.values()))).feasible]
+            same = seeds.setdefault(t.recipe.key, {})
+            if t.seed not in same or (t.feasible and not same[t.seed].feasible):
+                same[t.seed] = t
+    ready = [t for some in seeds.values() if (t := merged(list(some.values()))).feasible]
     for o in objectives:
         sure = [t for t in ready if (m := t.measured(o.metric)) is None or m.how != "estimated"]
         ready = sure or ready
