@@ -129,7 +129,7 @@ def main() -> None:
         for name in given.ways:
             one = partial(lived, WAYS[name], marks, workers=given.workers)
             lives = list(pool.map(one, range(given.seeds)))
-            cells = [_interval([life.volumes[i] for life in lives]) for i in range(len(marks))]
+            cells = [interval([life.volumes[i] for life in lives]) for i in range(len(marks))]
             means = [statistics.mean(getattr(x, n) for x in lives) for n in ("asked", "refused", "stopped", "complete")]
             each = 1e3 * statistics.mean(x.asking for x in lives)
             print(
@@ -137,7 +137,7 @@ def main() -> None:
             )
 
 
-def _interval(numbers: list[float]) -> str:
+def interval(numbers: list[float]) -> str:
     spread = statistics.stdev(numbers) / len(numbers) ** 0.5 if len(numbers) > 1 else 0.0
     return f"{statistics.mean(numbers):.3f} ± {spread:.3f}"
 

@@ -1,6 +1,8 @@
 """The page and the folder: they need nobody, and nothing that a study contains becomes markup."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import re
@@ -15,8 +17,8 @@ from views import ACCURACY, EVIL, LATENCY, TRIALS, m, numbers, printed, trial, v
 
 from autocompress.reports import bundle
 from autocompress.reports.grid import front_grid
-from autocompress.reports.html import Html, join, tag
-from autocompress.reports.page import CSP, page
+from autocompress.reports.html import VOID, Html, join, tag
+from autocompress.reports.page import page
 from autocompress.reports.provenance import provenance
 from autocompress.reports.table import plain, summary
 from autocompress.values.device import Runtime
@@ -41,14 +43,14 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append((name, dict(attributes)))
-        if name != "meta":
+        if name not in VOID:
             self.open.append(name)
 
     def handle_endtag(self, name: str) -> None:
         assert self.open.pop() == name
 
     def handle_data(self, text: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and not {"style", "script", "svg"} & set(self.open):
             self.seen += text
 
 
@@ -92,7 +94,9 @@ def test_every_case_has_every_report(case: str, tmp_path: Path) -> None:
     assert printed(given, 100)
     assert plain(given)
     paths = bundle.write(given, tmp_path)
-    assert [p.name for p in paths] == ["report.html", "front.csv", "trials.csv", "front.json", "summary.md"]
+    assert [p.name for p in paths] == [
+        *("report.html", "front.csv", "trials.csv", "front.json", "summary.md", "front.parquet", "trials.parquet")
+    ]
     assert sorted(tmp_path.iterdir()) == sorted(paths)  # nothing half-written is left
     first = [p.read_bytes() for p in paths]
     assert [p.read_bytes() for p in bundle.write(given, tmp_path)] == first
@@ -103,19 +107,34 @@ def test_every_case_has_every_report(case: str, tmp_path: Path) -> None:
 
 
 def test_the_page_needs_nobody() -> None:
-    tags = Reader(page(view())).tags
-    assert ("meta", {"http-equiv": "Content-Security-Policy", "content": CSP}) in tags
-    assert CSP == "default-src 'none'; style-src 'unsafe-inline'"
-    assert not {name for name, _ in tags} & {"script", "link", "img", "iframe", "a", "form", "object"}
-    assert not re.search(r"https?:|url\(|@import|\bon\w+=", page(view()))
-    assert "prefers-color-scheme: dark" in page(view())
+    tags = Reader(text := page(view())).tags
+    policy = next(a["content"] for name, a in tags if name == "meta" and a.get("http-equiv")) or ""
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:  # the very ones that the policy names
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
+    assert not {name for name, _ in tags} & {"link", "iframe", "form", "object"}
+    assert {a["href"][0] for name, a in tags if name == "a" and a["href"]} == {"#"}
+    assert not [a for _, a in tags if any(key.startswith("on") for key in a)]
+    own = text.replace(scripts[0], "")
+    assert not re.search(r"@import|https?:(?!//www\.w3\.org/)", own)
+
+
+def test_a_page_without_charts_has_no_scripts() -> None:
+    tags = Reader(page(view(()))).tags
+    assert not [name for name, _ in tags if name == "script"]
+    assert any("script-src 'none'" in (a.get("content") or "") for name, a in tags if name == "meta")
 
 
 def test_nothing_a_study_contains_becomes_markup() -> None:
     text = page(HOSTILE)
-    assert [name for name, _ in Reader(text).tags].count("style") == 1
-    assert not {name for name, _ in Reader(text).tags} & {"script", "img"}
-    assert "<script" not in text
+    tags = Reader(text).tags
+    assert [name for name, _ in tags].count("style") == 1
+    assert not {name for name, _ in tags} & {"img"}
+    assert [a.get("type") for name, a in tags if name == "script" and a.get("type") != "application/json"] == [None, None]
+    assert "<script>alert" not in text
     assert text.count("&lt;script&gt;") >= 5  # recipe, message, note, environment, command
     assert "[bold red]" in printed(HOSTILE, 400)
     line = next(x for x in bundle.comment(HOSTILE).splitlines() if x.startswith("| ★"))
@@ -126,7 +145,8 @@ def test_nothing_a_study_contains_becomes_markup() -> None:
 def test_the_page_answers_first() -> None:
     seen = Reader(page(view())).seen
     headings = ["Trial 0: 3.4x smaller, 2.1x faster, −0.3 points", "The limits, and trial 0", "The front: 2 models"]
-    headings += ["Where 11 trials went", "How it was measured", "Reproduce it"]
+    headings[2:2] = ["From trial 0"]  # the trade-offs
+    headings += ["Was the search long enough?", "Where 11 trials went", "How it was measured", "Reproduce it"]
     places = [seen.index(h) for h in headings]
     assert places == sorted(places)
     assert "autocompress export digits --trial 0 -o digits-0" in seen
@@ -225,7 +245,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="disk full"):
         bundle.write(view(()), tmp_path)
     assert (tmp_path / "report.html").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 def test_reports_know_no_torch_and_no_optuna() -> None:

@@ -6,10 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 from types import SimpleNamespace
 
-from outside import STUDY, program
+import pytest
+from outside import STUDY
+from processes import wait_for
 
 from autocompress.cli.live import _line
 from autocompress.study.store import Store
@@ -18,15 +20,34 @@ from autocompress.values.measurement import Measurement
 from autocompress.values.recipe import Recipe
 from autocompress.values.trial import Trial
 
+HERE = Path(__file__).parent
+SHORT, ENDLESS = 1.0, 600.0  # seconds of a pretend trial
 
-def test_on_a_terminal_numbers_move(tmp_path):
+
+@pytest.fixture(params=["pretend", pytest.param("real", marks=pytest.mark.slow)])
+def program(request, tmp_path):
+    """The program's verbs on a study; in the pretend world its trials last as many seconds as one likes."""
+
+    def command(verb, name, *options, seconds=SHORT):
+        if request.param == "pretend":
+            return [sys.executable, HERE / "watched.py", str(seconds), verb, name, *map(str, options)]
+        file = tmp_path / f"{name}.yaml"
+        text = STUDY.replace("name: small", f"name: {name}")
+        file.write_text(text.replace("epochs: {int: [1, 2]}", "epochs: {int: [25, 30]}") if name == "long" else text)
+        return [sys.executable, "-m", "autocompress", verb, file if verb == "run" else name, *map(str, options)]
+
+    return command
+
+
+def outside(home):
+    return {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "120", "TERM": "xterm"}
+
+
+def test_on_a_terminal_numbers_move(program, tmp_path):
     """stderr is a terminal here."""
-    home, file = tmp_path, tmp_path / "small.yaml"
-    file.write_text(STUDY)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "autocompress", "run", str(file), "--as", "watched", "--trials", "2"]
-    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home), "COLUMNS": "120", "TERM": "xterm"}
-    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as running:
+    command = program("run", "watched", "--trials", 2)
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=outside(tmp_path)) as running:
         os.close(theirs)
         heard = b""
         while part := _read(ours):
@@ -66,35 +87,39 @@ def _read(terminal):
 # --- Ctrl-C ---
 
 
-def interrupted(home, times):
+def interrupted(command, home, times):
     """Start a study of long trials, wait until one has ended, press Ctrl-C in the middle of the next.
 
-    Returns the exit code, what it said, and the trials it left behind.
+    Returns the exit code, what it said, and the trials it left behind. Ctrl-C reaches the workers, too.
     """
-    file = home / "long.yaml"
-    long = STUDY.replace("name: small", "name: long").replace("trials: 3", "trials: 400")
-    file.write_text(long.replace("epochs: {int: [1, 2]}", "epochs: {int: [25, 30]}"))
-    command = [sys.executable, "-m", "autocompress", "run", str(file)]
-    environment = {**os.environ, "AUTOCOMPRESS_HOME": str(home)}
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    streams = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True, "start_new_session": True}
+    running = subprocess.Popen(command, env=outside(home), **streams)
+    heard = ""
     try:
-        heard = ""
-        while " #0 " not in heard:
-            line = running.stderr.readline()
-            assert line, heard
-            heard += line
-        for _ in range(times):
-            time.sleep(0.4)
-            running.send_signal(signal.SIGINT)
+        for awaited in (" #0 ", "finishing the running trials")[:times]:
+            while awaited not in heard:
+                line = running.stderr.readline()
+                assert line, heard
+                heard += line
+            wait_for(lambda: any(t.state == "running" for t in stored(home)))
+            os.killpg(running.pid, signal.SIGINT)
         _, rest = running.communicate(timeout=120)
     finally:
-        running.kill()
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+    return running.returncode, heard + rest, stored(home)
+
+
+def stored(home):
     store = Store(f"sqlite:///{home}/studies/long/study.db", "long")
-    return running.returncode, heard + rest, store.trials()
+    try:
+        return store.trials()
+    finally:
+        store.close()
 
 
-def test_ctrl_c_once_finishes_what_runs(tmp_path):
-    code, said, trials = interrupted(tmp_path, 1)
+def test_ctrl_c_once_finishes_what_runs(program, tmp_path):
+    code, said, trials = interrupted(program("run", "long", "--trials", 400), tmp_path, 1)
     assert code == 130
     assert "finishing the running trials; Ctrl-C again drops them" in said
     assert "interrupted; go on with: autocompress resume long" in said
@@ -102,17 +127,18 @@ def test_ctrl_c_once_finishes_what_runs(tmp_path):
     assert len(trials) < 50
 
 
-def test_ctrl_c_twice_drops_it_and_resume_takes_it_up(tmp_path):
-    code, said, trials = interrupted(tmp_path, 2)
+def test_ctrl_c_twice_drops_it_and_resume_takes_it_up(program, tmp_path):
+    code, said, trials = interrupted(program("run", "long", "--trials", 400, seconds=ENDLESS), tmp_path, 2)
     assert code == 130
     assert "dropping the running trials" in said
     dropped = [t for t in trials if t.state == "running"]
     assert len(dropped) == 1
-    after = program("resume", "long", "--trials", len(trials), "--json", home=tmp_path)
+    resume = program("resume", "long", "--trials", len(trials), "--json", seconds=0.0)
+    after = subprocess.run(resume, capture_output=True, text=True, timeout=300, env=outside(tmp_path))
     assert after.returncode == 0, after.stderr
-    stored = Store(f"sqlite:///{tmp_path}/studies/long/study.db", "long").trials()
-    assert [t.recipe for t in stored][: len(trials)] == [t.recipe for t in trials]
-    assert all(t.state not in ("running", "waiting") for t in stored)
+    again = stored(tmp_path)
+    assert [t.recipe for t in again][: len(trials)] == [t.recipe for t in trials]
+    assert all(t.state not in ("running", "waiting") for t in again)
 
 
 def test_lines_mark_what_is_estimated():

@@ -119,6 +119,18 @@ class Unhurried:
         yield from Pretend()(job)
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """The pretend world, in which whatever comes after the first trial takes its time."""
+
+    seconds: float
+
+    def __call__(self, job: Job) -> Events:
+        if job.number > 0:
+            time.sleep(self.seconds)
+        yield from Pretend()(job)
+
+
 class Unloadable:
     """Can be sent, but not received."""
 

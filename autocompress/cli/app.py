@@ -5,8 +5,20 @@ import traceback
 
 import typer
 
-from autocompress.cli import analyse, devices, hand_over, launch, look, prepare, retarget, runtimes
-from autocompress.cli.out import OK, exit_code, people, told
+from autocompress.cli import (
+    analyse,
+    compare,
+    devices,
+    hand_over,
+    launch,
+    look,
+    prepare,
+    report,
+    retarget,
+    runtimes,
+    validate,
+)
+from autocompress.cli.out import OK, exit_code, people, speakable, told
 
 app = typer.Typer(
     name="autocompress",
@@ -19,8 +31,8 @@ app = typer.Typer(
 )
 for verb in (
     *(prepare.init, prepare.check),
-    *(launch.run, launch.resume, retarget.retarget),
-    *(look.status, look.front),
+    *(launch.run, launch.resume, retarget.retarget, validate.validate),
+    *(look.status, look.front, report.report, compare.compare),
     *(hand_over.export, hand_over.verify),
     *(prepare.plugins, prepare.schema, prepare.doctor),
 ):
@@ -32,6 +44,7 @@ app.add_typer(analyse.analyse, name="analyse")
 
 def main() -> None:
     """Run a verb. What a person can mend is told in words; only a bug shows a traceback."""
+    speakable()
     try:
         app(standalone_mode=True)
     except SystemExit:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ import typer
 from autocompress.cli.out import INTERRUPTED, NOTHING_FITS, data, people
 
 if TYPE_CHECKING:
+    from autocompress.cli.live import Steps
     from autocompress.study.core import Brake
     from autocompress.study.study import Study
 
@@ -106,25 +108,31 @@ def trusting(trust: bool) -> None:
 def launch(
     study: "Study", trials: int | None, budget: str | None, workers: int | None, plain: bool, json: bool
 ) -> None:
-    from autocompress.cli.live import watch
-    from autocompress.study.core import Brake
-
-    _override(study, trials, budget, workers)
-    brake = Brake()
-    previous = signal.signal(signal.SIGINT, lambda number, frame: _pull(brake, frame))
-    try:
-        watch(study, study.steps(brake), plain=plain or not people().is_terminal)
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    override(study, trials, budget, workers)
+    finished = follow(study, study.steps, plain)
     fits = _show(study, json)
-    if brake.level:
+    if not finished:
         people().print(f"interrupted; go on with: autocompress resume {study.spec.name}", highlight=False)
         sys.exit(INTERRUPTED)
     if not fits:
         sys.exit(NOTHING_FITS)
 
 
-def _override(study: "Study", trials: int | None, budget: str | None, workers: int | None) -> None:
+def follow(study: "Study", steps: "Callable[[Brake], Steps]", plain: bool) -> bool:
+    """To their end, with a brake in people's hands. False: it was pulled."""
+    from autocompress.cli.live import watch
+    from autocompress.study.core import Brake
+
+    brake = Brake()
+    previous = signal.signal(signal.SIGINT, lambda number, frame: _pull(brake, frame))
+    try:
+        watch(study, steps(brake), plain=plain or not people().is_terminal)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return not brake.level
+
+
+def override(study: "Study", trials: int | None, budget: str | None, workers: int | None) -> None:
     """Flags that may change from run to run: how long, and on how many processes."""
     from autocompress.config.units import quantity
     from autocompress.plugin import find
@@ -160,11 +168,12 @@ def _pull(brake: "Brake", _frame: FrameType | None) -> None:
 
 def _show(study: "Study", json: bool) -> bool:
     """The front, the pick and why, and where the files are. False: nothing fits."""
+    from autocompress.cli.validate import grid, words
     from autocompress.reports import bundle, table
     from autocompress.reports.of_study import view_of
     from autocompress.study.artifacts import write_durably
 
-    view = view_of(study)
+    view = view_of(study, whole=True)
     folder = study.folder / "report"
     bundle.write(view, folder)
     if view.front.members:
@@ -175,6 +184,9 @@ def _show(study: "Study", json: bool) -> bool:
         else:
             data(table.plain(view))
     people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
+    if found := study.validated:
+        for line in (*grid(view, found), *words(view, found)):
+            people().print(line, markup=False, highlight=False, soft_wrap=True)
     people().print(f"report: {_short(folder / 'report.html')}", highlight=False, soft_wrap=True)
     if view.pick is not None and "model" in view.pick.trial.artifacts:
         write_durably(folder / "pick.onnx", study.artifacts.get(view.pick.trial.artifacts["model"]))

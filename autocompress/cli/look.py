@@ -1,16 +1,17 @@
 """`status`, `front`: what a study holds."""
 
-import json as jsonlib
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autocompress.cli.launch import Json, Storage
-from autocompress.cli.out import NOTHING_FITS, data, document, people
+from autocompress.cli.out import NOTHING_FITS, data, document, people, whole
 
 if TYPE_CHECKING:
     from autocompress.reports.view import StudyView
+    from autocompress.study.study import Study
+    from autocompress.values.entrant import Life
 
 Name = Annotated[str, typer.Argument(help="The name of a study that has been run here.")]
 Rule = Annotated[str, typer.Option("--pick", metavar="RULE", help="accuracy-first, balanced, fastest or smallest.")]
@@ -53,14 +54,18 @@ def front(
 
     view = view_for(name, storage, rule)
     if json:
-        data(jsonlib.dumps(bundle.front_json(view), indent=2, ensure_ascii=False, allow_nan=False))
+        whole(bundle.front_json(view))
     elif csv:
         data(bundle.front_csv(view))
     elif sys.stdout.isatty():
         from rich.console import Console
 
+        from autocompress.reports.scatter import scatter
+
         console = Console()
         console.print(table.front_table(view, console.width))
+        if picture := scatter(view, console.width):
+            console.print(picture)
     else:
         data(table.plain(view))
     if not json and not csv:
@@ -69,14 +74,18 @@ def front(
         sys.exit(NOTHING_FITS)
 
 
-def view_for(name: str, storage: str | None, rule: str = "accuracy-first") -> "StudyView":
+def view_for(name: str, storage: str | None, rule: str = "accuracy-first", *, entire: bool = False) -> "StudyView":
     from autocompress.reports.of_study import view_of
     from autocompress.study.study import Study
     from autocompress.values.front import RULES
 
     if rule not in RULES:
         raise typer.BadParameter(f"{rule!r} is not one of {', '.join(RULES)}", param_hint="--pick")
-    return view_of(Study.open(name, storage=storage), rule)
+    return view_of(Study.open(name, storage=storage), rule, whole=entire)
+
+
+def life_of(study: "Study") -> "Life":
+    return "running" if study.running else "finished" if study.over else "interrupted"
 
 
 def _status(name: str, storage: str | None) -> dict[str, Any]:
@@ -91,10 +100,9 @@ def _status(name: str, storage: str | None) -> dict[str, Any]:
     view = view_of(study)
     lead = study.spec.objectives[0].metric
     best = view.front.members[0] if view.front.members else None
-    state = "running" if study.running else "finished" if study.over else "interrupted"
     return {
         "study": name,
-        "state": state,
+        "state": life_of(study),
         "budget": study.spec.budget.model_dump(exclude_none=True),
         "paid": study.paid,
         "counts": asdict(counts(view.trials)),

@@ -53,7 +53,7 @@ def loss_table(found: "Sequence[Loss]", ratios: Sequence[float], caps: dict[str,
         cells = [f"{a * 100:.2f}" if k < one.size else "–" for a, k in zip(one.accuracy, one.kept, strict=True)]
         rows.append((one.layer, str(one.size), *cells, f"{caps[one.layer]:g}", ", ".join(one.others)))
     coarse = any("–" in row for row in rows)
-    return _aligned(rows) + ("–: nothing goes, channels go in larger steps\n" if coarse else "")
+    return aligned(rows) + ("–: nothing goes, channels go in larger steps\n" if coarse else "")
 
 
 def curve_table(found: "Breakpoint", points: "Sequence[Point]", subject: "Subject") -> str:
@@ -64,10 +64,10 @@ def curve_table(found: "Breakpoint", points: "Sequence[Point]", subject: "Subjec
         accuracy = show("accuracy", p.accuracy, subject.measured(p.accuracy).spread)
         mark = "*" if p.ratio == found.ratio else ""
         rows.append((mark, f"{p.ratio:g}", f"{p.left * 100:.1f} %", accuracy, show("accuracy", fit)))
-    return _aligned(rows)
+    return aligned(rows)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
     """The first and the last column to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([r[0].ljust(widths[0]), *map(str.rjust, r[1:-1], widths[1:-1]), r[-1]]) for r in rows]

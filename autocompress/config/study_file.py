@@ -40,6 +40,7 @@ class BudgetSection(Section):
     gain: GainSection | None = None  # the search has gone stale
     variants: Annotated[int, Field(ge=0, le=32)] = 4  # of each complete trial: other endings that need no training
     replicas: Annotated[int, Field(ge=1, le=20)] = 1  # seeds for what is on the front at the end
+    validate_: Annotated[int, Field(ge=0, le=20)] = Field(0, alias="validate")  # fresh seeds, when all is over
 
 
 class TeacherSection(Section):
@@ -119,6 +120,7 @@ def _budget(section: BudgetSection) -> Budget:
         gain=Gain(least=section.gain.less_than, over=section.gain.over) if section.gain else None,
         variants=section.variants,
         replicas=section.replicas,
+        validation=section.validate_,
     )
 
 

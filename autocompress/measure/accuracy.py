@@ -41,7 +41,7 @@ def top5(logits: Logits, y: Labels, on: str) -> Measurement:
 
 def nll(logits: Logits, y: Labels, on: str) -> Measurement:
     """Mean of -log(probability of the label), in nats: what cross-entropy would be. The spread is that of a mean."""
-    lost = -_log_softmax(logits)[np.arange(len(y)), y]
+    lost = -log_softmax(logits)[np.arange(len(y)), y]
     return Measurement(metric="nll", value=float(lost.mean()), how="measured", on=on, spread=_error(lost), n=len(y))
 
 
@@ -52,7 +52,7 @@ def ece(logits: Logits, y: Labels, on: str) -> Measurement:
     signs of their bins. The spread is that of this mean, the signs taken as known: right unless ECE is nearly 0, where
     chance alone keeps it above.
     """
-    log = _log_softmax(logits)
+    log = log_softmax(logits)
     confidence = np.exp(log.max(1))
     gaps = (logits.argmax(1) == y) - confidence
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -96,7 +96,7 @@ def _error(each: NDArray[np.float64]) -> float | None:
     return float(each.std(ddof=1) / len(each) ** 0.5) if len(each) > 1 else None
 
 
-def _log_softmax(logits: Logits) -> NDArray[np.float64]:
+def log_softmax(logits: Logits) -> NDArray[np.float64]:
     """Any logits that are finite have one that is."""
     moved = logits.astype(np.float64) - logits.max(1, keepdims=True)
     log: NDArray[np.float64] = moved - np.log(np.exp(moved).sum(1, keepdims=True))

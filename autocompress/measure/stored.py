@@ -29,7 +29,7 @@ def stored_bits(file: Path) -> dict[str, int]:
 
 def stored(file: Path) -> dict[str, Stored]:
     """By layer: `conv 3 (32x16x3x3)`. A slim file holds no names."""
-    layers = enumerate(_weights(onnx.load(file).graph), start=1)
+    layers = enumerate(of_layers(onnx.load(file).graph), start=1)
     return {f"{kind} {place} ({'x'.join(map(str, held.dims))})": _stored(held) for place, (kind, held) in layers}
 
 
@@ -48,7 +48,8 @@ def _stored(tensor: TensorProto) -> Stored:
     return Stored(values.size, bits(tensor), levels)
 
 
-def _weights(graph: GraphProto) -> Iterator[tuple[str, TensorProto]]:
+def of_layers(graph: GraphProto) -> Iterator[tuple[str, TensorProto]]:
+    """Kind and weights of each layer, in the order in which they run."""
     held = {tensor.name: tensor for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
     for node in graph.node:

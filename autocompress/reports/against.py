@@ -1,5 +1,6 @@
 """A model against the uncompressed baseline, in words that the numbers carry: `3.4x smaller`, `−0.3 points`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Against:
     word: str
     before: str
     after: str
+    interval: str = ""  # of a difference in points: 95 %
 
     def __str__(self) -> str:
         return f"{self.amount} {self.word}"
@@ -61,15 +63,23 @@ def _compared(old: Measurement, new: Measurement) -> Against:
     if old.value == new.value and not (old.spread or new.spread):
         return Against(metric, "same", title, before, after)
     if within_noise(old, new, SURE):
-        return Against(metric, "no difference", f"beyond noise in {title}", before, after)
+        return Against(metric, "no difference", f"beyond noise in {title}", before, after, _interval(old, new))
     if known(metric).unit == "fraction":
         word = "points" if metric == "accuracy" else f"points {title}"
-        return Against(metric, points(new.value - old.value), word, before, after)
+        return Against(metric, points(new.value - old.value), word, before, after, _interval(old, new))
     if metric in WORDS and old.value > 0 and new.value > 0:
         falls, rises = WORDS[metric]
         ratio = max(old.value / new.value, new.value / old.value)
         return Against(metric, times(ratio), falls if new.value < old.value else rises, before, after)
     return Against(metric, f"{before} → {after}", title, before, after)
+
+
+def _interval(old: Measurement, new: Measurement) -> str:
+    """Of the difference of two fractions, where both have a spread."""
+    if known(new.metric).unit != "fraction" or old.spread is None or new.spread is None:
+        return ""
+    middle, half = new.value - old.value, SURE * math.hypot(old.spread, new.spread)
+    return f"95 % interval {points(middle - half)} to {points(middle + half)} points"
 
 
 def times(ratio: float) -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from autocompress.reports.against import against
+from autocompress.reports.drawing.figures import Figures
+from autocompress.reports.drawing.picture import pdf, png
+from autocompress.reports.frame import front_frame, parquet, trials_frame
 from autocompress.reports.grid import front_grid, heading
 from autocompress.reports.page import page
 from autocompress.reports.table import STAR, compared_metrics, why_none
@@ -25,17 +28,28 @@ SCHEMA = "autocompress.front/v1"
 MOST_ROWS = 12  # of the front in a comment
 
 
-def write(view: StudyView, folder: Path) -> tuple[Path, ...]:
+def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Path, ...]:
     """Write every report of the study into `folder`; each file is there whole or not at all."""
+    figures = Figures(view)
     texts = {
-        "report.html": page(view),
+        "report.html": page(view, figures),
         "front.csv": front_csv(view),
         "trials.csv": trials_csv(view),
         "front.json": json.dumps(front_json(view), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         "summary.md": comment(view),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    return tuple(_write(folder / name, text) for name, text in texts.items())
+    found = {name: text.encode() for name, text in texts.items()}
+    found |= {"front.parquet": parquet(front_frame(view)), "trials.parquet": parquet(trials_frame(view.trials))}
+    if pictures:
+        for name, svg in figures.svgs.items():
+            found |= {
+                f"figures/{name}.svg": svg.encode(),
+                f"figures/{name}.png": png(svg),
+                f"figures/{name}.pdf": pdf(svg),
+            }
+    for place in (folder, folder / "figures") if pictures else (folder,):
+        place.mkdir(parents=True, exist_ok=True)
+    return tuple(_write(folder / name, data) for name, data in found.items())
 
 
 def front_json(view: StudyView) -> dict[str, Any]:
@@ -149,10 +163,10 @@ def _csv(rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> str:
     return out.getvalue()
 
 
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, data: bytes) -> Path:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

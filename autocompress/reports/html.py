@@ -2,7 +2,7 @@
 
 import html
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input", "img"}
 
 
 class Html(str):

@@ -1,10 +1,17 @@
 """What a report is made from: everything that is known of a study, as values."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from autocompress.search.importance import importance
+from autocompress.values.certainty import Standing, contenders, shares, standings
+from autocompress.values.columns import columns, varied
 from autocompress.values.front import Front, Pick, front, reference, volume
+from autocompress.values.growth import Stand, growth
+from autocompress.values.hypervolume import Points
 from autocompress.values.measurement import Measurement
 from autocompress.values.study import StudySpec
+from autocompress.values.techniques import Part
 from autocompress.values.trial import Trial
 
 
@@ -25,18 +32,56 @@ class StudyView:
     environment: dict[str, str]
     rule: str = "accuracy-first"
     control: tuple[Trial, ...] = ()  # of a search by chance for as much device time
+    parts: tuple[Part, ...] = ()  # the fronts of those trials that do without one technique
 
     @property
     def volumes(self) -> tuple[float, float] | None:
         """Hypervolume of the front, and of what chance has found; None where nobody has asked chance."""
         if not self.control:
             return None
-        limits, point_of = self.front.limits, list(self.trials + self.control)
-        point = reference(self.spec.objectives, limits, self.baseline, point_of)
-        chance = front(self.control, self.spec.objectives, limits, self.baseline)
-        return volume(self.front, point), volume(chance, point)
+        chance = front(self.control, self.spec.objectives, self.front.limits, self.baseline)
+        return volume(self.front, self.point), volume(chance, self.point)
 
     @property
     def pick(self) -> Pick | None:
         """What to take, or None where nothing fits."""
         return self.front.pick(self.rule) if self.front.members else None
+
+    @cached_property
+    def point(self) -> Points:
+        """The worst acceptable point, the same for the study, its parts and its control."""
+        every = list(self.trials + self.control)
+        return reference(self.spec.objectives, self.front.limits, self.baseline, every)
+
+    @cached_property
+    def importance(self) -> dict[str, dict[str, float]]:
+        """What mattered to each objective: metric -> choice -> share."""
+        done = [t for t in self.trials if t.state == "complete" and t.origin != "replica"]
+        rows = [columns(t.recipe) for t in done]
+        names = varied(rows)
+        return {
+            o.metric: importance(rows, [o.cost(t.value(o.metric)) for t in done], names) for o in self.front.objectives
+        }
+
+    @cached_property
+    def growth(self) -> tuple[list[Stand], list[Stand]]:
+        """How the study's front grew, and the one of the search by chance."""
+        ours, chance = (growth(trials, self.front.objectives, self.point) for trials in (self.trials, self.control))
+        return ours, chance
+
+    @cached_property
+    def picks(self) -> dict[str, Pick]:
+        """What every rule would take."""
+        return self.front.picks()
+
+    @cached_property
+    def certain(self) -> dict[int, float]:
+        """How often each member of the front, and who is near it, is on the front when the noise is drawn again."""
+        near = contenders(self.front, self.trials)
+        return shares([*self.front.members, *near], self.front.objectives)
+
+    @cached_property
+    def standings(self) -> dict[int, Standing]:
+        """On the front or within noise of it; who is not named is beaten."""
+        near = [t for t in self.trials if t.number in self.certain and t not in self.front.members]
+        return standings(self.front, near, self.certain)

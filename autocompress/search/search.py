@@ -90,7 +90,7 @@ class Search:
         picked: dict[str, Value] = {}
 
         def suggest(path: str, hole: Hole) -> Value:
-            picked[path] = _suggested(trial, path, hole)
+            picked[path] = suggested(trial, path, hole)
             return picked[path]
 
         if self._sampler.encoding == "flat":
@@ -122,7 +122,7 @@ def _lesson(frozen: FrozenTrial) -> FrozenTrial:
     return lesson
 
 
-def _suggested(trial: optuna.Trial, path: str, hole: Hole) -> Value:
+def suggested(trial: optuna.Trial, path: str, hole: Hole) -> Value:
     """A hole in Optuna's words."""
     match hole:
         case Choice() | Order():

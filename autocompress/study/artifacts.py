@@ -13,7 +13,9 @@ class Artifacts:
         self.folder = folder
 
     def put(self, source: Path) -> str:
-        data = source.read_bytes()
+        return self.keep(source.read_bytes())
+
+    def keep(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
         target = self.path(name)
         if not target.exists():

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -119,6 +120,12 @@ class Bench:
         stages = [make(Stage, stage) for stage in job.recipe.stages]
         last = max((i for i, stage in enumerate(stages, 1) if stage.trains), default=0)
         return not last or any(self._cache.get(self._key(job, stages, i)) for i in range(len(stages), last - 1, -1))
+
+    def start(self, job: Job) -> Model | None:
+        """What a candidate was trained to be before anything was taken from it; None if that is not in the cache."""
+        stages = [make(Stage, stage) for stage in job.recipe.stages]
+        plain = list(takewhile(lambda stage: stage.trains and not stage.rebuilds and stage.technique is None, stages))
+        return self._cache.get(self._key(job, stages, len(plain))) if plain else None
 
     @property
     def has_teacher(self) -> bool:

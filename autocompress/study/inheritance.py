@@ -72,5 +72,5 @@ def kept(store: Store, given: Sequence[Wish]) -> list[Wish]:
 
 def not_there_yet(wishes: Iterable[Wish], trials: Trials) -> list[Wish]:
     """A killed study may have taken only some of them."""
-    there = {t.of for t in trials.values() if t.origin == "inherited"}
-    return [wish for wish in wishes if wish.of not in there]
+    there = {(t.origin, t.of, t.seed) for t in trials.values()}
+    return [wish for wish in wishes if (wish.origin, wish.of, wish.seed) not in there]

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +20,8 @@ from autocompress.study.core import Brake, Happening, Loop
 from autocompress.study.drivers.base import Driver
 from autocompress.study.environment import environment
 from autocompress.study.evaluate import Careful
+from autocompress.study.examining.kept import EXAMINATIONS
+from autocompress.study.examining.kept import kept as examinations
 from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.home import study_folder
 from autocompress.study.inheritance import NOTHING, Inheritance, kept
@@ -27,12 +29,14 @@ from autocompress.study.lock import held, is_held
 from autocompress.study.purse import paid
 from autocompress.study.store import Store
 from autocompress.values.craft import Craft
+from autocompress.values.examination import Examination
 from autocompress.values.front import Front, front
 from autocompress.values.job import Work
 from autocompress.values.limit import Limit, resolved
 from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.study import StudySpec, changes
 from autocompress.values.trial import Trial
+from autocompress.values.validated import Validated
 
 T = TypeVar("T")
 
@@ -47,6 +51,8 @@ class Study:
     work: Work | None = None  # what a candidate goes through; None: compression, as the spec says
     command: str | None = None  # what a person would type to run it again
     inherits: Inheritance = NOTHING  # from another study, tried first of all
+    closely: bool = True  # whether the models of its front are examined; if not, only their accuracy is taken
+    validates: "Study | None" = field(default=None, repr=False)  # the study whose front is trained once more here
     _keep: Any = field(default=None, repr=False)  # a temporary folder lives as long as its study
 
     @classmethod
@@ -81,28 +87,45 @@ class Study:
 
     def steps(self, brake: Brake | None = None) -> Generator[tuple[Happening, Loop], None, None]:
         """Run to the end of the budget; yields what happens. Only one process at a time may do this."""
+        from autocompress.study import validation
+
         if self.work is None:
             refuse_what_cannot_be_measured(self.spec)
         with held(self.folder, self.spec.name), self._begun() as store:
             began = time.monotonic()
             store.set_fact("over", False)
+            if self.validates is not None:
+                validation.take_over(store, self.validates)
             try:
-                loop = Loop(self.spec, store, brake, self._craft, kept(store, self.inherits.wishes))
+                loop = Loop(self.spec, store, brake, self.craft, kept(store, self.inherits.wishes))
                 with make(Driver, self.spec.driver).start(Careful(self._work)) as pool:
                     for happening in loop.run(pool):
                         yield happening, loop
-                self._examine(store, loop)
+                if self.work is None and not loop.brake.level and not loop.running:
+                    for said in self._examined(store, loop.front.members, loop.brake):
+                        yield Happening("progress", said), loop
                 store.set_fact("over", not loop.brake.level)
             finally:
                 store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - began)
         if not loop.brake.level and (control := self.control):
             yield from control.steps(brake)
+        if not loop.brake.level and self.spec.budget.validation:
+            yield from validation.steps(self, self.spec.budget.validation, brake)
 
     def run(self) -> Front:
         """The same, to its end, for those who only want the front."""
         for _ in self.steps():
             pass
         return self.front()
+
+    def examine(self) -> None:
+        """Look at the models of the front as the end of a run does. What is known of them already stays."""
+        members = self.front().members
+        if self.work is not None or self.spec.device is None:
+            raise StudyError(f"study {self.spec.name!r} searches a function of yours; there is no network to look into")
+        with held(self.folder, self.spec.name), self._begun() as store:
+            for _ in self._examined(store, members, Brake()):
+                pass
 
     @property
     def running(self) -> bool:
@@ -126,7 +149,22 @@ class Study:
         seconds = sum(t.seconds for t in self.trials) if self.spec.control else 0.0
         if not seconds:
             return None
-        return Study(self.spec.by_chance(seconds), self.folder / "control", self.storage, self.work)
+        spec, folder = self.spec.by_chance(seconds), self.folder / "control"
+        return Study(spec, folder, self.storage, self.work, closely=False)
+
+    @property
+    def validation(self) -> "Study | None":
+        """Its front, trained again with fresh seeds, if anybody has asked for that."""
+        from autocompress.study.validation import beside
+
+        return again if (again := beside(self)).begun else None
+
+    @property
+    def validated(self) -> dict[int, Validated]:
+        """What became of the members of the front with fresh seeds, as far as they were tried."""
+        from autocompress.study.validation import outcome
+
+        return outcome(self, again) if (again := self.validation) else {}
 
     @property
     def begun(self) -> bool:
@@ -154,10 +192,15 @@ class Study:
 
     @property
     def artifacts(self) -> Artifacts:
-        return Artifacts(self.folder / "artifacts")
+        return Artifacts(self._files / "artifacts")
 
     def front(self) -> Front:
         return front(self.trials, self.spec.objectives, self.limits, self.baseline)
+
+    @property
+    def examinations(self) -> dict[int, Examination]:
+        """What is known of single models, by trial: of those that were on the front when a run was over."""
+        return examinations(self.artifacts, self.fact(EXAMINATIONS))
 
     def fact(self, name: str) -> Any:
         return self.facts().get(name)
@@ -180,10 +223,15 @@ class Study:
             return self.work
         from autocompress.study.compression import Compression
 
-        return Compression(self.spec, str(self.folder))
+        return Compression(self.spec, str(self._files))
 
     @property
-    def _craft(self) -> Craft | None:
+    def _files(self) -> Path:
+        """A front that is trained again is measured beside the same baseline's file, which lies with the search."""
+        return self.folder if self.validates is None else self.validates.folder
+
+    @property
+    def craft(self) -> Craft | None:
         """What stages are; nobody knows it of work that is not compression."""
         if self.work is not None:
             return None
@@ -217,22 +265,14 @@ class Study:
             + f"undo the change, or start a new study with --as {self.spec.name}-2"
         )
 
-    def _examine(self, store: Store, loop: Loop) -> None:
-        """Once the search is over: what its best files make of images the search has never seen."""
-        if self.work is not None or loop.brake.level or loop.running:
-            return
-        from autocompress.study.examine import on_test
+    def _examined(self, store: Store, members: Sequence[Trial], brake: Brake) -> Iterator[str]:
+        """Once the search is over: what its best files make of images it has never seen. Says whose turn it is."""
+        from autocompress.study import examine, validation
 
-        known: dict[str, Any] = store.fact("test_accuracy") or {}
-        made = {str(t.number): t.artifacts for t in loop.front.members if str(t.number) not in known}
-        base = store.fact("baseline_artifacts")
-        if base and "baseline" not in known:
-            made["baseline"] = base
-        path = self.artifacts.path
-        roles = ("model", "manifest", "runtime")
-        found = {name: on_test(self.spec, *(path(a[role]) for role in roles)) for name, a in made.items()}
-        if found:
-            store.set_fact("test_accuracy", known | {k: m.model_dump(mode="json") for k, m in found.items()})
+        if self.validates is not None:
+            yield from validation.tested(self, store, brake)
+        else:
+            yield from examine.looks(self.spec, self.folder, store, members, brake, closely=self.closely)
 
     def _read(self, look: Callable[[Store], T]) -> T:
         if self.storage is None and not (self.folder / "study.db").exists():

@@ -61,6 +61,11 @@ def show(name: str, value: float, spread: float | None = None) -> str:
     return f"{text} {word}".rstrip()
 
 
+def scaled_unit(name: str, value: float) -> tuple[float, str]:
+    """The unit in which values of this size are read best: what to divide by, and its name."""
+    return _prefix(known(name).unit, abs(value))
+
+
 def _prefix(unit: str, size: float) -> tuple[float, str]:
     steps = {
         "s": [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],

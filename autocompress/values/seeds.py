@@ -14,14 +14,14 @@ def merged(trials: Sequence[Trial]) -> Trial:
     if len(trials) == 1:
         return first
     shared = [m.metric for m in first.measurements if all(t.measured(m.metric) for t in trials)]
-    numbers = tuple(_mean([t.measured(metric) for t in trials]) for metric in shared)
+    numbers = tuple(mean([t.measured(metric) for t in trials]) for metric in shared)
     rest = tuple(m for m in first.measurements if m.metric not in shared)
     limits = set(first.violations).intersection(*(t.violations for t in trials))
     violations = {name: statistics.fmean(t.violations[name] for t in trials) for name in sorted(limits)}
     return first.model_copy(update={"measurements": numbers + rest, "violations": violations})
 
 
-def _mean(every: Sequence[Measurement | None]) -> Measurement:
+def mean(every: Sequence[Measurement | None]) -> Measurement:
     """Its standard error holds what differs between seeds, and is never below what one seed alone left open."""
     found = [m for m in every if m is not None]
     values, own = [m.value for m in found], [m.spread or 0.0 for m in found]

@@ -38,6 +38,7 @@ class Budget(BaseModel):
     gain: Gain | None = None
     variants: int = Field(0, ge=0)  # of each complete trial: other endings that need no training
     replicas: int = Field(1, ge=1)  # seeds that a recipe on the front is trained with, at the end
+    validation: int = Field(0, ge=0)  # fresh seeds that tell afterwards which of the front were only lucky
 
     @model_validator(mode="after")
     def _ends(self) -> "Budget":
@@ -95,6 +96,21 @@ class StudySpec(BaseModel):
                 "first": "nothing",
                 "control": None,
                 "budget": Budget(device_seconds=device_seconds),
+            }
+        )
+
+    def once_more(self) -> "StudySpec":
+        """The validation: the same question, and only what is put to it is tried. What breaks a limit is told, not
+        refused."""
+        return self.model_copy(
+            update={
+                "name": f"{self.name[:52]}-validation",
+                "limits": tuple(x.model_copy(update={"hard": False}) for x in self.limits),
+                "sampler": {"use": "random"},
+                "schedule": {"use": "flat"},
+                "first": "nothing",
+                "control": None,
+                "budget": Budget(trials=0),
             }
         )
 

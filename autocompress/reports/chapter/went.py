@@ -1,0 +1,62 @@
+"""Where the trials went: nobody is dropped in silence."""
+
+from collections.abc import Sequence
+
+from autocompress.reports.drawing.figures import Figures
+from autocompress.reports.html import Html, tag
+from autocompress.values.counts import counts
+from autocompress.values.metric import known
+from autocompress.values.trial import Trial
+
+
+def went(figures: Figures) -> Html | None:
+    """One bar of all, then the reasons."""
+    view = figures.view
+    done = counts(view.trials)
+    if not done.asked:
+        return None
+    front = len(view.front)
+    parts = [
+        ("on-front", "on the front", front),
+        ("beaten", "complete, not on the front", done.fitting - front),
+        ("breaks", "complete, over a limit", done.complete - done.fitting),
+        ("refused", "refused by the gate, untrained", done.refused),
+        ("stopped", "stopped early", done.stopped),
+        ("failed", "failed", done.failed),
+        ("pending", "not finished", done.pending),
+    ]
+    shown = [part for part in parts if part[2]]
+    first: dict[str, Trial] = {t.code or "unexpected": t for t in reversed(view.trials) if t.state == "failed"}
+    failures = [
+        (code, str(n), f"trial {first[code].number}: {_clipped(first[code].message)}" if first[code].message else "")
+        for code, n in done.failed_by.items()
+    ]
+    return tag(
+        "section",
+        tag("h2", f"Where {done.asked} {'trial' if done.asked == 1 else 'trials'} went"),
+        tag("div", *(tag("i", class_=c, style=f"flex:{n}") for c, _, n in shown), class_="went", aria_hidden="true"),
+        tag("ul", *(tag("li", tag("i", class_=c), f"{n} {text}") for c, text, n in shown), class_="key"),
+        tag(
+            "div",
+            _small("Limits broken at the gate", [(known(k).title, str(n)) for k, n in done.refused_by.items()]),
+            _small("Failures", failures),
+            _small(
+                "Stages",
+                [("run", str(done.stages - done.cached)), ("from the cache", str(done.cached))] if done.stages else [],
+            ),
+            class_="columns",
+        ),
+        id="trials",
+    )
+
+
+def _small(title: str, rows: Sequence[tuple[str, ...]]) -> Html | None:
+    if not rows:
+        return None
+    body = (tag("tr", *(tag("td", c, class_=("name", "number", "text")[i]) for i, c in enumerate(r))) for r in rows)
+    return tag("div", tag("h3", title), tag("table", tag("tbody", *body)))
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else line[:157] + "..."
