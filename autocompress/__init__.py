@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autocompress.study.load import load as load
     from autocompress.study.search_anything import search as search
     from autocompress.study.study import Study as Study
+    from autocompress.values.device import Device as Device
     from autocompress.values.front import Front as Front
     from autocompress.values.limit import Limit as Limit
     from autocompress.values.limit import Objective as Objective
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "load": "study.load",
     "Study": "study.study",
+    "Device": "values.device",
     "Front": "values.front",
     "Limit": "values.limit",
     "Objective": "values.limit",
@@ -68,3 +70,26 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+
+def _show_in_notebooks() -> None:
+    """Studies, fronts, trials and devices as charts and tables, once something is shown."""
+    shell = sys.modules["IPython"].get_ipython()
+    if shell is None:
+        return
+    html = shell.display_formatter.formatters["text/html"]
+    for place, name in (
+        ("study.study", "Study"),
+        ("values.front", "Front"),
+        ("values.trial", "Trial"),
+        ("values.device", "Device"),
+    ):
+        html.for_type_by_name(f"autocompress.{place}", name, lambda value: _notebook().shown(value))
+
+
+def _notebook() -> ModuleType:
+    return import_module("autocompress.reports.notebook")
+
+
+if "IPython" in sys.modules:
+    _show_in_notebooks()

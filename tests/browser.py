@@ -59,12 +59,19 @@ class Opened:
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         self.page.wait_for_function(_SETTLED, timeout=PATIENCE)
 
+    def become(self, width: int, scheme: Scheme | None = None, media: Literal["screen", "print"] | None = None) -> None:
+        """The same page in another window, at another time of the day, or on paper."""
+        self.page.emulate_media(color_scheme=scheme, media=media)
+        self.page.set_viewport_size({"width": width, "height": 1000})
+        self.settle()
+
     def unfair(self) -> list[str]:
-        """What axe finds: every rule that it has, best practices too."""
-        if not self.page.evaluate("() => 'axe' in window"):
-            self.page.evaluate(_axe())
-        found = self.page.evaluate("async () => (await axe.run({resultTypes: ['violations']})).violations")
-        return [f"{v['id']}: {n['html']} {n['failureSummary']}" for v in found for n in v["nodes"]]
+        """What axe finds: every rule that it has, best practices too; one example of each."""
+        self.page.evaluate(_axe())
+        found = self.page.evaluate(
+            "async () => (await axe.run({resultTypes: ['violations'], selectors: false})).violations"
+        )
+        return [f"{v['id']}, {len(v['nodes'])} times: {v['nodes'][0]['html']} {v['help']}" for v in found]
 
     def wide(self) -> list[str]:
         """Whether the page as a whole scrolls to the side."""
@@ -72,7 +79,10 @@ class Opened:
         return [f"scrolls {over} px to the side"] if over > 0 else []
 
     def cut(self) -> list[str]:
-        """Text that sticks out of the page or of a box that hides it. On paper nothing scrolls, so it would be lost."""
+        """Text that sticks out of the page or of a box that hides it, and columns without their heading.
+
+        On paper nothing scrolls, so it would be lost.
+        """
         found: list[str] = self.page.evaluate(_CUT)
         return found
 
@@ -96,7 +106,7 @@ class Opened:
         return found
 
     def dead(self) -> list[str]:
-        """Controls that can be seen: with scripts off they do nothing."""
+        """Controls that can be seen and used: with scripts off they do nothing."""
         found: list[str] = self.page.evaluate(_CONTROLS)
         return found
 
@@ -121,7 +131,7 @@ class Opened:
     def shot(self, name: str) -> None:
         """A picture of the whole page, for people, where they asked for it."""
         if folder := shots():
-            self.page.screenshot(path=folder / f"{name.replace(' ', '-')}.png", full_page=True)
+            self.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 @contextmanager
@@ -199,7 +209,9 @@ _CUT = f"""() => {{
     }}
     return boxes.get(e);
   }};
-  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = new Range();
+  const found = [...document.querySelectorAll('th')].filter(
+    e => e.checkVisibility() && e.textContent.trim() && !e.innerText.trim()).map(name);
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = new Range();
   while (walk.nextNode()) {{
     const e = walk.currentNode.parentElement;
     if (!walk.currentNode.data.trim() || !e.checkVisibility()) continue;
@@ -240,7 +252,7 @@ _HOVER = f"""() => {{
   return [...alone, ...titles];
 }}"""
 
-_CONTROLS = f"() => {{ {_SEEN} {_NAME} return seen('button, input, select, textarea').map(name) }}"
+_CONTROLS = f"() => {{ {_SEEN} {_NAME} return seen(':is(button, input, select, textarea):enabled').map(name) }}"
 
 _PICTURES = """() => [...document.querySelectorAll('figure')].filter(e => e.checkVisibility()).map(
   figure => [...figure.querySelectorAll('svg, img, canvas')].filter(e => {

@@ -298,7 +298,7 @@ def _states(*wanted: str) -> tuple[Trial, ...]:
 
 def _none_fits() -> StudyView:
     out_of_reach = (*LIMITS[:3], Limit(metric="accuracy", side="min", bound=0.985))
-    return study(80, World(limits=out_of_reach), "none-fits", control=40)
+    return study(60, World(limits=out_of_reach), "none-fits", control=30)
 
 
 def _hostile() -> StudyView:
@@ -321,11 +321,13 @@ CASES: dict[str, Callable[[], StudyView]] = {
     "all refused": lambda: study(name="all-refused", trials=_states("infeasible"), control=0),
     "none fits": _none_fits,
     "one model": lambda: study(name="one-model", trials=_states("complete")[:1], control=0),
-    "one objective": lambda: study(80, World(objectives=(ACCURACY,)), "one-objective", control=40),
-    "two objectives": lambda: study(80, World(objectives=(ACCURACY, LATENCY)), "two-objectives", control=40),
-    "four objectives": lambda: study(80, World(objectives=(ACCURACY, LATENCY, SIZE, MEMORY)), "four-objectives"),
-    "no limits, no device": lambda: study(60, World(limits=(), device=None), "no-limits", control=0),
-    "estimated": lambda: study(60, World(estimated=True), "estimated", control=0),
+    "one objective": lambda: study(60, World(objectives=(ACCURACY,)), "one-objective", control=30),
+    "two objectives, no limits, no device": lambda: study(
+        60, World(objectives=(ACCURACY, LATENCY), limits=(), device=None), "two-objectives", control=0
+    ),
+    "four objectives, estimated": lambda: study(
+        60, World(objectives=(ACCURACY, LATENCY, SIZE, MEMORY), estimated=True), "four-objectives", control=30
+    ),
     "long names": lambda: study(
         60,
         _foreign(
@@ -335,12 +337,12 @@ CASES: dict[str, Callable[[], StudyView]] = {
         LONG,
         control=0,
     ),
-    "right to left": lambda: study(
-        60,
+    "right to left, running": lambda: study(
+        63,
         _foreign(lambda name: f"{HEBREW} {name}", DEVICE.model_copy(update={"name": ARABIC})),
         "right-to-left",
         control=0,
+        test_accuracy={},
     ),
-    "running": lambda: study(63, World(), "running", control=0, test_accuracy={}),
     "hostile": _hostile,
 }

@@ -67,7 +67,19 @@ TABLE = [
         "time: 10 min",
         "tme: 10 min",
         "32:21: error[unknown-key]: budget.tme: unknown key\n    hint: did you mean 'time'? allowed: trials, time, "
-        "device_time, gain, variants, replicas",
+        "device_time, gain, variants, replicas, validate",
+    ),
+    (
+        "too many fresh seeds",
+        "trials: 3",
+        "trials: 3, validate: 21",
+        "32:31: error[out-of-range]: budget.validate: must be at most 20, got 21",
+    ),
+    (
+        "fresh seeds as a word",
+        "trials: 3",
+        "trials: 3, validate: yes",
+        "32:31: error[wrong-type]: budget.validate: wants a whole number, got 'yes'",
     ),
     (
         "budget without an end",

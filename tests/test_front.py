@@ -244,7 +244,6 @@ def test_a_front_shows_itself() -> None:
     assert table.loc[0, ["trial", "accuracy", "accuracy_spread", "size_how", "recipe"]].tolist() == [
         1, 0.9, 0.01, "measured", "<b>(w 1)",
     ]  # fmt: skip
-    assert "&lt;b&gt;(w 1)" in f._repr_html_()
     assert len(front([], OBJECTIVES).to_pandas()) == 0
 
 

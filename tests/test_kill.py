@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from optuna.trial import TrialState
 
 from autocompress.study.purse import paid
@@ -15,15 +16,23 @@ from autocompress.values.front import front
 from autocompress.values.study import StudySpec
 
 HERE = Path(__file__).parent
-KILLS = 200
 
 
+def test_fifty_kills(tmp_path):
+    live_and_die(tmp_path, 50)
+
+
+@pytest.mark.slow
 def test_two_hundred_kills(tmp_path):
-    program = [sys.executable, str(HERE / "killed.py"), str(tmp_path), str(KILLS)]
+    live_and_die(tmp_path, 200)
+
+
+def live_and_die(tmp_path, kills):
+    program = [sys.executable, str(HERE / "killed.py"), str(tmp_path), str(kills)]
     told = subprocess.run(program, capture_output=True, text=True, timeout=400, check=True).stdout
     lives = json.loads(told)
-    assert lives["kills"] == KILLS
-    assert lives["died_working"] > KILLS / 2, "most kills must hit a study at work, else this proves little"
+    assert lives["kills"] == kills
+    assert lives["died_working"] > kills / 2, "most kills must hit a study at work, else this proves little"
     acknowledged = [json.loads(line) for line in (tmp_path / "acknowledged").read_text().splitlines()]
     store = Store(f"sqlite:///{tmp_path}/study.db", "pretend")
     trials = {t.number: t for t in store.trials()}

@@ -112,11 +112,10 @@ def test_the_lock_is_free_again_after_an_error(tmp_path):
         assert json.loads((tmp_path / "lock.json").read_text())["pid"]
 
 
-def test_it_shows_itself_in_a_notebook():
+def test_it_shows_itself():
     study = pretend()
     study.run()
     assert repr(study).startswith("<Study 'pretend': ")
-    assert "<table" in study._repr_html_()
     assert study.front().pick().trial in study.front().members
 
 

@@ -73,6 +73,14 @@ def test_luck_in_one_objective_is_enough_to_be_within_noise():
     assert found[7].why.endswith("file size 1 B against 24 B, not beyond noise")
 
 
+def test_the_shortest_lead_counts():
+    """Far ahead in accuracy; of sizes that differ from seed to seed nobody knows."""
+    smaller = [*again(16, 0.85, size=22, off=2.0), *again(24, 0.80, size=24, off=2.0)]
+    assert verdicts(THREE[:2], smaller) == {7: "within noise", 4: "holds"}
+    clearly = [*again(16, 0.85, size=20, off=2.0), *again(24, 0.80, size=24, off=2.0)]
+    assert verdicts(THREE[:2], clearly) == {7: "fell off", 4: "holds"}
+
+
 def test_where_nothing_can_be_off_a_tie_is_a_tie():
     fresh = [*again(24, 0.85, 0.85), *again(16, 0.85, 0.85)]
     assert verdicts(THREE[:2], fresh)[7] == "fell off"

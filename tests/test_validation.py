@@ -320,11 +320,11 @@ def test_it_says_what_became_of_whom_and_exits_with_4_if_the_pick_was_luck(cli, 
     code, out, err = cli(study, "--seeds", "2")
     assert code == 4
     assert out == (
-        "   trial  search accuracy   fresh accuracy  seeds  test accuracy  verdict\n"
-        "*      2   90.00 ± 0.10 %   84.10 ± 0.10 %      2              –  fell off: trial 1 beats it: "
+        "   trial  search accuracy  fresh accuracy  seeds  test accuracy  verdict\n"
+        "*      2   90.00 ± 0.10 %  84.10 ± 0.10 %      2              –  fell off: trial 1 beats it: "
         "accuracy 85.10 ± 0.10 % against 84.10 ± 0.10 %, file size 16 B against 24 B\n"
-        "       1   85.00 ± 0.10 %   85.10 ± 0.10 %      2              –  holds\n"
-        "       0   80.00 ± 0.10 %   80.10 ± 0.10 %      2              –  holds\n"
+        "       1   85.00 ± 0.10 %  85.10 ± 0.10 %      2              –  holds\n"
+        "       0   80.00 ± 0.10 %  80.10 ± 0.10 %      2              –  holds\n"
     )
     lines = err.splitlines()
     assert lines[0] == "pretend: 3 models on the front, 2 fresh seeds each"
@@ -347,7 +347,7 @@ def test_a_pick_that_holds_is_exit_0_and_a_failed_one_is_not(cli):
     code, out, _ = cli(broken, "--seeds", "1")
     assert code == 4
     assert (
-        "*      2   90.00 ± 0.10 %                –      0              –  failed: 1 of 1 seeds failed (nan_loss)\n"
+        "*      2   90.00 ± 0.10 %               –      0              –  failed: 1 of 1 seeds failed (nan_loss)\n"
         in out
     )
 

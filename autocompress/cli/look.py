@@ -50,14 +50,22 @@ def front(
     csv: Annotated[bool, typer.Option("--csv", help="One row per model, for spreadsheets.")] = False,
 ) -> None:
     """The models nobody beats, and which of them to take."""
-    from autocompress.reports import bundle, table
-
     view = view_for(name, storage, rule)
-    if json:
-        whole(bundle.front_json(view))
-    elif csv:
-        data(bundle.front_csv(view))
-    elif sys.stdout.isatty():
+    if json or csv:
+        from autocompress.reports import bundle
+
+        whole(bundle.front_json(view)) if json else data(bundle.front_csv(view))
+    else:
+        _tell(view)
+    if not view.front.members:
+        sys.exit(NOTHING_FITS)
+
+
+def _tell(view: "StudyView") -> None:
+    """A table, on a terminal a picture too, and the answer in words."""
+    from autocompress.reports import table
+
+    if sys.stdout.isatty():
         from rich.console import Console
 
         from autocompress.reports.scatter import scatter
@@ -68,10 +76,7 @@ def front(
             console.print(picture)
     else:
         data(table.plain(view))
-    if not json and not csv:
-        people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
-    if not view.front.members:
-        sys.exit(NOTHING_FITS)
+    people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
 
 
 def view_for(name: str, storage: str | None, rule: str = "accuracy-first", *, entire: bool = False) -> "StudyView":

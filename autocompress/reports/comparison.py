@@ -1,12 +1,11 @@
 """Studies held against each other, for a terminal, a pipe, a comment and a program."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Group as Stack
 from rich.text import Text
 
-from autocompress.reports.bundle import code
 from autocompress.reports.grid import ESTIMATED, cell, heading
 from autocompress.reports.sheet import Sheet
 from autocompress.values.attainment import Goal, Lead
@@ -32,12 +31,14 @@ def ruled(c: Comparison, width: int) -> Stack:
 
 def markdown(c: Comparison) -> str:
     """For a pull request."""
+    from autocompress.reports.bundle import code  # here: it brings the charts with it
+
     title = f"### autocompress: {' against '.join(code(s.name) for s in c.sides)}\n"
-    parts = [part.markdown(code) if isinstance(part, Sheet) else _listed(part) for part in _parts(c)]
+    parts = [part.markdown(code) if isinstance(part, Sheet) else _listed(part, code) for part in _parts(c)]
     return "\n".join([title, *parts])
 
 
-def _listed(text: str) -> str:
+def _listed(text: str, code: Callable[[str], str]) -> str:
     """Lines as Markdown; those that are indented as points of a list."""
     lines = [f"- {code(x)}" if x.startswith("  ") else f"{code(x)}\n" for x in text.splitlines()]
     return "\n".join(lines) + "\n" * lines[-1].startswith("- ")

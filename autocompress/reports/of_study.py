@@ -30,7 +30,9 @@ def view_of(study: Study, rule: str = "accuracy-first", *, whole: bool = False) 
         rule=rule,
         control=tuple(control.trials) if (control := study.control) and control.begun else (),
     )
-    return replace(view, parts=_parts(study, view)) if whole else view
+    if not whole:
+        return view
+    return replace(view, parts=_parts(study, view), examinations=study.examinations, validated=study.validated)
 
 
 def _parts(study: Study, view: StudyView) -> tuple[Part, ...]:

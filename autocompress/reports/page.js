@@ -181,7 +181,7 @@
   root.dataset.charts = "drawing";
   const tables = json("tables");
   (async () => {
-    for (const figure of $("figure.chart")) await draw(figure, tables);
+    for (const figure of $("figure.chart:not(.still)")) await draw(figure, tables);
     root.dataset.charts = "ready";
   })();
 })();

@@ -63,3 +63,8 @@ def _few(texts: Iterable[str]) -> str:
     different = [text for text in dict.fromkeys(texts) if text]
     more = len(different) - MOST
     return "; ".join(different[:MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."

@@ -119,8 +119,7 @@ def _frame(text: Text, picture: Picture, left: Sequence[float], below: Sequence[
     beside = {up.cell(x): up.label(x) for x in left}
     for row in reversed(range(up.cells)):
         text.append(f"{beside.get(row, '').rjust(gutter - 1)} {'┤' if row in beside else '│'}", FAINT)
-        for column in range(across.cells):
-            letter = picture.letters.get((column, row), " ")
+        for letter in "".join(picture.letters.get((column, row), " ") for column in range(across.cells)).rstrip():
             text.append(letter, STYLES.get(letter, FAINT))
         text.append("\n")
     at = set(map(across.cell, below))

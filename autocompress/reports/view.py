@@ -1,11 +1,13 @@
 """What a report is made from: everything that is known of a study, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from autocompress.search.importance import importance
 from autocompress.values.certainty import Standing, contenders, shares, standings
 from autocompress.values.columns import columns, varied
+from autocompress.values.examination import Examination
 from autocompress.values.front import Front, Pick, front, reference, volume
 from autocompress.values.growth import Stand, growth
 from autocompress.values.hypervolume import Points
@@ -13,6 +15,7 @@ from autocompress.values.measurement import Measurement
 from autocompress.values.study import StudySpec
 from autocompress.values.techniques import Part
 from autocompress.values.trial import Trial
+from autocompress.values.validated import Validated
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class StudyView:
     rule: str = "accuracy-first"
     control: tuple[Trial, ...] = ()  # of a search by chance for as much device time
     parts: tuple[Part, ...] = ()  # the fronts of those trials that do without one technique
+    examinations: Mapping[int, Examination] = field(default_factory=dict)  # of members of the front, by trial
+    validated: Mapping[int, Validated] = field(default_factory=dict)  # what became of members with fresh seeds
 
     @property
     def volumes(self) -> tuple[float, float] | None:

@@ -212,9 +212,6 @@ class Study:
     def __repr__(self) -> str:
         return f"<Study {self.spec.name!r}: {len(self.trials)} trials, {len(self.front())} on the front>"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{repr(self)[1:-1]}</p>{self.front()._repr_html_()}"
-
     # --- inside ---
 
     @cached_property

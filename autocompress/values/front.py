@@ -63,10 +63,6 @@ class Front:
         what = ", ".join(f"{o.metric} ({o.direction})" for o in self.objectives)
         return f"<Front of {len(self)} models over {what}>"
 
-    def _repr_html_(self) -> str:
-        html: str = self.to_pandas().to_html(index=False)
-        return html
-
 
 def row(trial: Trial) -> dict[str, Any]:
     """A trial as one flat row."""

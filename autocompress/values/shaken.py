@@ -32,6 +32,8 @@ def shaken(front: Front, point: Points, seed: int = 0) -> Volume:
     points = costs(front.members, front.objectives)
     noise = np.array([[_noise(t, o) for o in front.objectives] for t in front.members])
     rng, value = np.random.default_rng(seed), hypervolume(points, point)
+    if not noise.any():
+        return Volume(value, value, value)
     drawn = [hypervolume(points + noise * rng.standard_normal(points.shape), point) for _ in range(DRAWS)]
     low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975])
     return Volume(value, max(value + float(low - middle), 0.0), value + float(high - middle))

@@ -7,6 +7,15 @@ from autocompress.reports.html import Html, tag
 from autocompress.reports.table import STAR, compared_metrics, why_none
 from autocompress.reports.view import StudyView
 from autocompress.values.metric import known, show
+from autocompress.values.validated import Verdict
+
+VERDICTS: dict[Verdict, str] = {
+    "holds": "holds",
+    "within noise": "is within noise of the front",
+    "fell off": "fell off the front",
+    "broke a limit": "broke a limit",
+    "failed": "failed",
+}
 
 
 def answer(figures: Figures) -> Html:
@@ -33,11 +42,24 @@ def answer(figures: Figures) -> Html:
         tag("p", "Recipe: ", tag("code", pick.trial.recipe.line, class_="recipe")),
         tag("p", f"Rule {pick.rule}: {pick.reason}."),
         tag("p", f"On the test split: {show('accuracy', tested.value, tested.spread)} accuracy.") if tested else None,
+        _again(view, number),
         tag("div", tag("code", command, class_="command")),
         _others(view),
         class_="answer",
         id="pick",
     )
+
+
+def _again(view: StudyView, number: int) -> Html | None:
+    """What became of it with fresh seeds, if anybody has tried."""
+    found = view.validated.get(number)
+    if found is None:
+        return None
+    numbers = ", ".join(
+        f"{known(o.metric).title} {cell(m)}" for o in view.front.objectives if (m := found.measured(o.metric))
+    )
+    why = f" ({found.why})" if found.why else ""
+    return tag("p", f"Trained again with {len(found.seeds)} fresh seeds it {VERDICTS[found.verdict]}: {numbers}{why}.")
 
 
 def _others(view: StudyView) -> Html | None:

@@ -31,7 +31,8 @@ def mattered(figures: Figures) -> Html | None:
         "How differently each choice is distributed among the best tenth and among all complete trials, as share of "
         f"the sum (PED-ANOVA).{shaky}"
     )
-    return tag("section", tag("h2", "What mattered"), tag("p", said, class_="quiet"), chart, id="mattered")
+    scrolled = tag("div", chart, class_="scroll half-wide", tabindex="0", role="region", aria_label="What mattered")
+    return tag("section", tag("h2", "What mattered"), tag("p", said, class_="quiet"), scrolled, id="mattered")
 
 
 def _verdict(view: StudyView) -> list[str]:

@@ -1,13 +1,14 @@
 """The front as a table: sortable, with how sure each place on it is, and the file behind it."""
 
 from autocompress.reports.drawing.figures import Figures
-from autocompress.reports.grid import ESTIMATED, Row, front_grid, metrics_of
+from autocompress.reports.grid import ESTIMATED, Row, cell, front_grid, metrics_of
 from autocompress.reports.html import Html, tag
 from autocompress.reports.table import STAR
 from autocompress.reports.view import StudyView
 from autocompress.values.certainty import DRAWS
 from autocompress.values.metric import known
 from autocompress.values.trial import Trial
+from autocompress.values.validated import winners_curse
 
 
 def the_front(figures: Figures) -> Html | None:
@@ -25,10 +26,12 @@ def the_front(figures: Figures) -> Html | None:
         _head(h, metrics[i - 1] if 0 < i <= len(metrics) else None, i == 0) for i, h in enumerate(grid.header[:-1])
     ]
     extra = [_head("on front", None, True, "descending")] if _unsure(view) else []
+    extra += [_head("fresh seeds", None, False)] if view.validated else []
     return tag(
         "section",
         tag("h2", f"The front: {size} {'model' if size == 1 else 'models'}"),
         tag("p", said, class_="quiet"),
+        *(tag("p", line) for line in _held(view)),
         tag(
             "div",
             tag(
@@ -66,6 +69,8 @@ def _row(view: StudyView, row: Row, trial: Trial | None, metrics: list[str]) -> 
         cells.append(tag("td", text, **({"data_value": repr(found.value)} if found else {})))
     if _unsure(view):
         cells.append(_often(view, trial))
+    if view.validated:
+        cells.append(_again(view, trial))
     digest = trial.artifacts.get("model", "") if trial else ""
     file = (
         tag("span", " · file ", tag("code", digest[:12], title=f"SHA-256 {digest}"), class_="file") if digest else None
@@ -88,3 +93,32 @@ def _often(view: StudyView, trial: Trial | None) -> Html:
     word = "" if view.standings.get(trial.number) == "on the front" else " noise"
     bar = tag("span", tag("i", style=f"width:{100 * share:.0f}%"), class_=f"share{word}")
     return tag("td", bar, f" {100 * share:.0f} %", data_value=repr(share), class_="often")
+
+
+def _held(view: StudyView) -> list[str]:
+    """What became of the front when its recipes were trained again."""
+    found = view.validated
+    if not found:
+        return []
+    seeds = max(len(v.seeds) for v in found.values())
+    stand = sum(v.stands for v in found.values())
+    lines = [f"Trained again with {seeds} fresh {'seed' if seeds == 1 else 'seeds'}: {stand} of {len(found)} hold."]
+    curse = winners_curse(view.front, found)
+    if curse is not None:
+        spread = f" ± {100 * curse.spread:.2f}" if curse.spread else ""
+        word = "above" if curse.value >= 0 else "below"
+        lines.append(
+            f"When they were chosen their accuracy was {100 * abs(curse.value):.2f}{spread} points {word} what fresh "
+            f"seeds have on the same images, on average."
+        )
+    return lines
+
+
+def _again(view: StudyView, trial: Trial | None) -> Html:
+    found = view.validated.get(trial.number) if trial else None
+    if found is None:
+        return tag("td", "")
+    lead = found.measured(view.front.objectives[0].metric)
+    number = f"{cell(lead)} " if lead else ""
+    kind = "verdict" if found.stands else "verdict bad"
+    return tag("td", number, tag("span", found.verdict, class_=kind, title=found.why))

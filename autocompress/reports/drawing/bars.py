@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from autocompress.reports.drawing.look import FRONT, INK, LINE, MUTED, Drawn
+from autocompress.reports.drawing.look import BARE, FRONT, INK, LINE, MUTED, Drawn
 
 ROW = 22  # pixels
 
@@ -28,7 +28,7 @@ def importance_chart(shares: Mapping[str, Mapping[str, float]], names: Sequence[
         alt.Chart(alt.InlineData(values=heads)).mark_text(align="left", dy=-ROW + 2, color=INK, fontWeight=600).encode(
             x=x, y=y, text="text:N"
         ),
-    ).properties(width=width, height=ROW * len(names))  # fmt: skip
+    ).properties(width=width, height=ROW * len(names), view=BARE)  # fmt: skip
 
 
 def shares_chart(parts: Sequence[tuple[str, float, str]], *, width: int) -> Drawn:
@@ -42,4 +42,4 @@ def shares_chart(parts: Sequence[tuple[str, float, str]], *, width: int) -> Draw
     return alt.layer(
         table.mark_bar(height=13, color=FRONT).encode(x=x, x2="x2:Q", y=y),
         table.mark_text(align="left", dx=6, color=INK).encode(x=alt.X("x2:Q", axis=None), y=y, text="text:N"),
-    ).properties(width=width, height=(ROW + 4) * len(rows))
+    ).properties(width=width, height=(ROW + 4) * len(rows), view=BARE)

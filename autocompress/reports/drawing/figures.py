@@ -13,11 +13,13 @@ from autocompress.reports.drawing.growth import growth_chart
 from autocompress.reports.drawing.picture import Picture
 from autocompress.reports.drawing.points import Points
 from autocompress.reports.drawing.tradeoff import tradeoff
+from autocompress.reports.drawing.weights import weights_chart
 from autocompress.reports.view import StudyView
 from autocompress.values.metric import known
 
 WIDE, HALF = 700, 470  # pixels, where nobody says how wide
 MOST_BARS = 10
+MOST_MODELS = 8  # whose weights are drawn
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,20 @@ class Figures:
     def svgs(self) -> Mapping[str, str]:
         """Each drawn once, for the page and for paper."""
         return {name: picture.svg(self.tables) for name, picture in self.all.items()}
+
+    @cached_property
+    def weights(self) -> Mapping[int, str]:
+        """How the weights of models lie; of many models only of the first MOST_MODELS, the picks among them."""
+        view = self.view
+        picks = [p.trial.number for p in view.picks.values()]
+        wanted = dict.fromkeys([*picks, *(t.number for t in view.front.members)])
+        found: dict[int, str] = {}
+        for number in [n for n in wanted if n in view.examinations][:MOST_MODELS]:
+            with debug_mode(False):
+                chart = weights_chart(view.examinations[number].layers or (), width=HALF + 100)
+            if chart is not None:
+                found[number] = Picture(f"weights-{number}", "", chart).svg({})
+        return found
 
     @cached_property
     def tradeoffs(self) -> list[Picture]:

@@ -25,6 +25,8 @@ STAR = (
 )
 CROSS = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
 
+BARE = alt.ViewBackground(strokeOpacity=0)  # a chart without a frame
+
 CONFIG: dict[str, Any] = {
     "background": None,
     "aria": False,  # the figure says in words what is to be seen

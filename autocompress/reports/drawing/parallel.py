@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from autocompress.reports.drawing.look import BEATEN, FRONT, INK, LINE, MUTED, PAPER, PICK, Drawn
+from autocompress.reports.drawing.look import BARE, BEATEN, FRONT, INK, LINE, MUTED, PAPER, PICK, Drawn
 from autocompress.reports.drawing.points import Points, Row
 from autocompress.values.columns import ARROW, ORDER, Cell, columns, varied
 from autocompress.values.limit import Objective
@@ -102,7 +102,7 @@ def parallel(points: Points, found: Sequence[Rail], *, width: int, height: int) 
             heading.mark_text(color=INK, fontSize=11.5, fontWeight=600).encode(y=y, text="text:N", **x),
         )
         .add_params(alt.param(name="chosen", value=[-1]), *brushes)
-        .properties(width=width, height=height)
+        .properties(width=width, height=height, view=BARE)
     )  # fmt: skip
 
 

@@ -44,7 +44,8 @@ def _y(field: str, a: Axis, **more: Any) -> alt.Y:
 
 
 def _side(a: Axis) -> dict[str, Any]:
-    scale = alt.Scale(type="log" if a.log else "linear", domain=[a.low, a.high], nice=False, zero=False, clamp=True)
+    kind: dict[str, Any] = {"type": "log"} if a.log else {"type": "linear", "zero": False}
+    scale = alt.Scale(domain=[a.low, a.high], nice=False, clamp=True, **kind)
     return {"title": a.title, "scale": scale, "axis": alt.Axis(values=list(a.ticks), format=".12~g")}
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -19,32 +20,42 @@ STEP = 0.15  # of a range, one standard deviation
 FAR = 0.25  # how often a number is drawn anew instead
 
 
-def features(params: Params, holes: Holes) -> list[float]:
-    """What a recipe does not use makes no difference."""
-    row: list[float] = []
-    for name, hole in holes.items():
-        used = is_used(name, params)
-        if isinstance(hole, CategoricalDistribution):
-            row += [APART if used and params[name] == label else 0.0 for label in hole.choices]
-        else:
-            row.append(_share(hole, params[name]) if used else ABSENT)
-    return row
-
-
 def rows(fillings: Sequence[Params], holes: Holes) -> Array:
-    return np.array([features(params, holes) for params in fillings])
+    """A row for each recipe. What it does not use makes no difference."""
+    return np.hstack([_columns(name, hole, fillings) for name, hole in holes.items()])
+
+
+def _columns(name: str, hole: BaseDistribution, fillings: Sequence[Params]) -> Array:
+    """One for a number, one for each label of a choice."""
+    everywhere = not _above(name)
+    used = [row for row, params in enumerate(fillings) if everywhere or is_used(name, params)]
+    values = [fillings[row][name] for row in used]
+    if isinstance(hole, CategoricalDistribution):
+        place = {label: column for column, label in enumerate(hole.choices)}
+        columns = np.zeros((len(fillings), len(place)))
+        columns[used, [place[value] for value in values]] = APART
+        return columns
+    assert isinstance(hole, IntDistribution | FloatDistribution)
+    columns = np.full((len(fillings), 1), ABSENT)
+    columns[used, 0] = _shares(hole, np.array(values, dtype=float))
+    return columns
 
 
 def is_used(name: str, params: Params) -> bool:
     """Paths say under which options a hole is: `stages.0=prune.ratio` is asked for if `stages.0` is `prune`."""
-    at = name.find("=")
-    while at >= 0:
-        parent, rest = name[:at], name[at + 1 :]
-        label = str(params.get(parent))
-        if not (rest == label or rest.startswith((label + ".", label + "="))):
-            return False
-        at = name.find("=", at + 1)
-    return name in params
+    return name in params and all(_leads(str(params.get(parent)), rest) for parent, rest in _above(name))
+
+
+@cache
+def _above(name: str) -> list[tuple[str, str]]:
+    """The choices that a hole hangs on, each with the rest of the path, which begins with an option of it."""
+    parts = name.split("=")
+    return [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(1, len(parts))]
+
+
+@cache
+def _leads(label: str, rest: str) -> bool:
+    return rest == label or rest.startswith((label + ".", label + "="))
 
 
 def anything(holes: Holes, random: Random) -> dict[str, Any]:
@@ -80,6 +91,13 @@ def _share(hole: BaseDistribution, value: Any) -> float:
     assert isinstance(hole, IntDistribution | FloatDistribution)
     low, high, at = (math.log(x) if hole.log else float(x) for x in (hole.low, hole.high, value))
     return (at - low) / (high - low) if high > low else 0.0
+
+
+def _shares(hole: IntDistribution | FloatDistribution, values: Array) -> Array:
+    """The same for many."""
+    low, high = (math.log(x) if hole.log else float(x) for x in (hole.low, hole.high))
+    shares: Array = ((np.log(values) if hole.log else values) - low) / (high - low) if high > low else 0.0 * values
+    return shares
 
 
 def _value(hole: BaseDistribution, share: float) -> Any:

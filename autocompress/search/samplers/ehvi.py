@@ -1,6 +1,7 @@
 """Where the front is expected to gain most, by models of every objective that learn from all that was seen."""
 
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 from typing import Annotated, Any
 
@@ -8,7 +9,6 @@ import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field
 from scipy.special import ndtr
@@ -24,7 +24,10 @@ POOL = 300  # candidates drawn at random, and as many near the front
 LOCAL = 150  # then so many near the best of them, twice
 POINTS = 400  # of the objectives' space, that a candidate may win
 ALIKE = 3  # complete trials that tell what becomes of those that were stopped
+NOTHING = (None,) * 9  # is known of a rung that a trial was not judged at
 MARGIN = 0.1  # by which the space of the objectives is larger than what was seen
+
+Known = list[tuple[int, float, float]]  # which trial, its value, the standard error of it
 
 
 class Ehvi(Sampler):
@@ -48,7 +51,7 @@ class _Sampler(BaseSampler):
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if len(complete) < self._startup:
             return {}
-        return IntersectionSearchSpace().calculate(study)
+        return complete[-1].distributions  # all trials have all holes
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -75,18 +78,19 @@ class Outlook:
         ended = [t for t in seen if t.state.is_finished()][-MOST:]
         lessons = [lesson_of(t) for t in ended]
         points = rows([t.params for t in ended], holes)
-        self._aims = [_model(points, _costs(lessons, j)) for j in range(objectives)]
         limits = sorted({name for t in ended for name in t.constraints})
-        self._limits = [_model(points, _breaches(ended, name)) for name in limits]
+        told = [_costs(lessons, j) for j in range(objectives)] + [_breaches(ended, name) for name in limits]
         if any(x.failed for x in lessons):  # like a limit: whether it works at all
-            self._limits.append(_model(points, [(i, 1.0 if x.failed else -1.0, 0.0) for i, x in enumerate(lessons)]))
+            told.append([(i, 1.0 if x.failed else -1.0, 0.0) for i, x in enumerate(lessons)])
+        models = _models(points, told)
+        self._aims, self._limits = models[:objectives], models[objectives:]
         done = [(t, x) for t, x in zip(ended, lessons, strict=True) if t.state == TrialState.COMPLETE]
         fits = [(t, x) for t, x in done if all(c <= 0 for c in t.constraints.values())] or done
         known = np.array([x.costs for _, x in fits], dtype=float)
         best = nondominated(known)
         self._front = [dict(t.params) for (t, _), kept in zip(fits, best, strict=True) if kept]
         running = [t.params for t in seen if t.state == TrialState.RUNNING]
-        taken = np.vstack([known[best], *([self._expected(running)[0]] if running else [])])
+        taken = np.vstack([known[best], *([self._expected(rows(running, holes))[0]] if running else [])])
         self._open = _unclaimed(np.array([x.costs for _, x in done], dtype=float), taken, seed)
 
     def best(self, random: Random) -> dict[str, Any]:
@@ -101,54 +105,67 @@ class Outlook:
 
     def _gain(self, fillings: list[dict[str, Any]]) -> Array:
         """The share of the open points that a candidate wins, if it keeps all limits, times how likely it does."""
-        mean, doubt = self._expected(fillings)
+        points = rows(fillings, self._holes)
+        mean, doubt = self._expected(points)
         wins = np.ones((len(fillings), len(self._open)))
         for j in range(mean.shape[1]):
             wins *= ndtr((self._open[None, :, j] - mean[:, None, j]) / doubt[:, None, j])
         gain: Array = wins.sum(axis=1)
-        points = rows(fillings, self._holes)
         for model in self._limits:
             if model is not None:
                 breach, spread = model.at(points)
                 gain = gain * ndtr(-breach / spread)
         return gain
 
-    def _expected(self, fillings: Sequence[Any]) -> tuple[Array, Array]:
+    def _expected(self, points: Array) -> tuple[Array, Array]:
         """Costs and their standard errors, one column per objective."""
-        points = rows(list(fillings), self._holes)
         told = [(np.zeros(len(points)), np.ones(len(points))) if m is None else m.at(points) for m in self._aims]
         return np.stack([mean for mean, _ in told], axis=1), np.stack([spread for _, spread in told], axis=1)
 
 
-def _model(points: Array, known: list[tuple[int, float, float]]) -> Process | None:
-    if len(known) < 2:
-        return None
-    which, values, doubts = (np.array(column) for column in zip(*known, strict=True))
-    return Process.of(points[which.astype(int)], values, doubts)
+def _models(points: Array, told: Sequence[Known]) -> list[Process | None]:
+    """One for each list of what is known. Those that are known of the same points are made together."""
+    alike: dict[tuple[tuple[int, ...], tuple[float, ...]], list[int]] = {}
+    for i, known in enumerate(told):
+        if len(known) >= 2:
+            which, _, doubts = zip(*known, strict=True)
+            alike.setdefault((which, doubts), []).append(i)
+    models: list[Process | None] = [None] * len(told)
+    for (which, doubts), those in alike.items():
+        columns = [np.array([value for _, value, _ in told[i]]) for i in those]
+        made = Process.several(points[list(which)], columns, np.array(doubts))
+        for i, model in zip(those, made, strict=True):
+            models[i] = model
+    return models
 
 
-def _costs(lessons: Sequence[Lesson], objective: int) -> list[tuple[int, float, float]]:
+def _costs(lessons: Sequence[Lesson], objective: int) -> Known:
     """(trial, cost, standard error); of a stopped trial what such trials came to that went on."""
     found = []
+    grown = cache(lambda at: _grown(lessons, objective, at))
     for i, lesson in enumerate(lessons):
         cost = lesson.costs[objective]
         if cost is not None:
             found.append((i, cost, 0.0))
         elif lesson.rungs:
             at = max(lesson.rungs)
-            later = [
-                end - then
-                for other in lessons
-                if (end := other.costs[objective]) is not None
-                and (then := other.rungs.get(at, [None] * 9)[objective]) is not None
-            ]
-            so_far = lesson.rungs[at][objective]
+            so_far, later = lesson.rungs[at][objective], grown(at)
             if so_far is not None and len(later) >= ALIKE:
                 found.append((i, so_far + float(np.mean(later)), float(np.std(later)) + 1e-9))
     return found
 
 
-def _breaches(trials: Sequence[FrozenTrial], limit: str) -> list[tuple[int, float, float]]:
+def _grown(lessons: Sequence[Lesson], objective: int, at: float) -> list[float]:
+    """By how much costs have changed between a rung and the end."""
+    return [
+        end - then
+        for lesson in lessons
+        if (end := lesson.costs[objective]) is not None
+        and (then := lesson.rungs.get(at, NOTHING)[objective]) is not None
+    ]
+
+
+def _breaches(trials: Sequence[FrozenTrial], limit: str) -> Known:
     """How far from a limit; what is exactly on it was not measured."""
     found = [(i, t.constraints.get(limit, 0.0)) for i, t in enumerate(trials)]
     return [(i, by, 0.0) for i, by in found if by != 0.0]
