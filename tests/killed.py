@@ -17,7 +17,7 @@ from autocompress.study.study import Study
 from autocompress.values.job import Job
 from autocompress.values.study import Budget
 
-BUDGET = 110  # whole trainings: more than the lives before the last one can do
+SHARE = 0.55  # whole trainings per life: more than all the lives before the last one can do
 SCHEDULE = {"use": "halving", "first": 1 / 9}
 
 
@@ -30,9 +30,9 @@ class Unhurried:
         yield from Pretend()(job)
 
 
-def live(folder: Path) -> None:
+def live(folder: Path, trials: int) -> None:
     """One life: acknowledge each ended trial, after the study has stored it, by one line in one write."""
-    budget = Budget(trials=BUDGET, replicas=2)
+    budget = Budget(trials=trials, replicas=2)
     study = Study(spec(driver={"use": "serial"}, schedule=SCHEDULE, budget=budget), folder, work=Unhurried())
     out = os.open(folder / "acknowledged", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for happening, _ in study.steps():
@@ -43,12 +43,12 @@ def live(folder: Path) -> None:
 
 
 def main(folder: Path, kills: int) -> None:
-    chance, died_working = random.Random(0), 0
+    chance, died_working, budget = random.Random(0), 0, round(SHARE * kills)
     for _ in range(kills):
         lines = _lines(folder)
         child = os.fork()
         if child == 0:
-            live(folder)
+            live(folder, budget)
             os._exit(0)
         if chance.random() < 0.75:  # at work; the others while it opens its store and relives
             _wait_until_more_than(lines, folder, child)
@@ -61,13 +61,12 @@ def main(folder: Path, kills: int) -> None:
     before_the_last = _lines(folder)
     child = os.fork()
     if child == 0:
-        live(folder)
+        live(folder, budget)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert status == 0, status
-    print(
-        json.dumps({"before_the_last": before_the_last, "kills": kills, "died_working": died_working, "budget": BUDGET})
-    )
+    told = {"before_the_last": before_the_last, "kills": kills, "died_working": died_working, "budget": budget}
+    print(json.dumps(told))
 
 
 def _wait_until_more_than(lines: int, folder: Path, child: int) -> None:

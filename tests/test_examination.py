@@ -1,233 +1,109 @@
-"""What is known of single models: of a front's, after a small study on digits, and of models of other kinds."""
+"""What is known of single models: what a part says, what is left out and why, and how much room it takes."""
 
 import base64
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hands import BIGGER, SMALL, digits, fresh, lab
 from PIL import Image
-from test_compression import CUT, INT8, LEARN, STUDENT, events, study
+from test_compression import study
 
+from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
+from autocompress.compress.quantizers.base import Quantizer
+from autocompress.compress.stages.base import Stage
 from autocompress.data.base import Dataset, Split
-from autocompress.data.digits import Digits
-from autocompress.errors import StudyError, UnknownStudy
+from autocompress.measure.runtimes.base import Runtime
+from autocompress.plugin import make
 from autocompress.study import examine
 from autocompress.study.compression import Bench
-from autocompress.study.core import Brake
+from autocompress.study.deploy import lowered, runs_in
 from autocompress.study.examine import Examiner
 from autocompress.study.examining import pictures
 from autocompress.study.examining.answers import CLASSES, PAIRS, answers, changes
 from autocompress.study.examining.fitting import fitted
-from autocompress.study.examining.heat import Looking, heat
+from autocompress.study.examining.heat import heat
 from autocompress.study.examining.light import STRENGTHS, borne
 from autocompress.study.examining.running import Ran, spaced
-from autocompress.study.study import Study
 from autocompress.values.examination import LARGEST, PICTURE, Examination, Histogram, Layer
-from autocompress.values.job import BASELINE, Job
-from autocompress.values.recipe import Recipe
-from autocompress.values.study import Budget
+from autocompress.values.job import Job
+from autocompress.values.recipe import Recipe, canonical
 from autocompress.values.trial import Trial
 
-LSQ = {"use": "quantize", "scheme": {"use": "lsq", "weights": 4, "examples": 32}}
+LEARN = {"use": "finetune", "epochs": 1}
+VIT = {"use": "vit", "dim": 16, "depth": 1, "heads": 1, "patch": 2}
 
 
 @pytest.fixture(scope="module")
-def homed(tmp_path_factory):
+def bench(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOCOMPRESS_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
+        yield Bench(study(), tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
-def done(homed):
-    """Two models that cannot beat each other, and what was said while they were looked at."""
-    space = {"student": STUDENT, "stages": [{**LEARN, "epochs": 3}, {"choice": [CUT, INT8]}]}
-    ended = Study.of(
-        study(
-            space=space, first="nothing", sampler={"use": "random"}, driver={"use": "serial"}, budget=Budget(trials=6)
-        )
-    )
-    said = [happening.text for happening, _ in ended.steps() if happening.kind == "progress"]
-    return ended, said
+def kept(bench):
+    """The files of a model, by their digests, as a trial would leave them; each is written once."""
+    known = {}
+
+    def files(student, change=lambda model: model):
+        key = (canonical(student), change)
+        if key not in known:
+            known[key] = written(bench, change(fresh(student)))
+        return known[key]
+
+    return files
 
 
-@pytest.fixture(scope="module")
-def bench(homed, tmp_path_factory):
-    return Bench(study(), tmp_path_factory.mktemp("study"))
+def written(bench, model):
+    settings = {"use": "onnxruntime", "threads": 1}
+    runtime = make(Runtime, settings)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        file = lowered(model, runtime, folder, digits())
+        save(model, folder, mean=digits().mean, std=digits().std)
+        (folder / "runtime.json").write_text(json.dumps(runs_in(settings, runtime)))
+        paths = {
+            "model": file,
+            "manifest": folder / MANIFEST,
+            "weights": folder / WEIGHTS,
+            "runtime": folder / "runtime.json",
+        }
+        return {role: bench._artifacts.put(path) for role, path in paths.items()}
 
 
-@pytest.fixture(scope="module")
-def teacher(bench):
-    return events(bench, Job(BASELINE, Recipe.of(bench.spec.teacher)))[-1].outcome.artifacts
+def cut(model):
+    """Half of the channels are gone."""
+    return make(Stage, {"use": "prune", "by": {"use": "magnitude"}, "ratio": 0.5}).shape(model, lab())
 
 
-def trial(bench, student, *stages):
+def in_few_bits(model):
+    return make(Quantizer, {"use": "lsq", "weights": 4, "examples": 32}).prepare(model, lab())
+
+
+def trial(files, *stages, student=SMALL):
     recipe = Recipe.of({"student": student, "stages": list(stages)})
-    outcome = events(bench, Job(0, recipe))[-1].outcome
-    assert outcome.state == "complete", outcome.message
-    return Trial(number=0, recipe=recipe, state="complete", artifacts=outcome.artifacts)
+    return Trial(number=0, recipe=recipe, state="complete", artifacts=files)
 
 
-def examiner(bench, teacher):
-    return Examiner(bench.spec, bench._artifacts.folder.parent, teacher)
+def examiner(bench, base):
+    return Examiner(bench.spec, bench._artifacts.folder.parent, base)
 
 
-# --- a study ---
-
-
-def test_each_model_of_the_front_is_examined_at_the_end_of_a_study(done):
-    ended, said = done
-    members = {t.number: t for t in ended.front().members}
-    found = ended.examinations
-    assert set(found) == set(members)
-    assert [text for text in said if text.startswith("examining")] == [
-        f"examining model {i + 1} of {len(members)}" for i in range(len(members))
-    ]
-    tested = ended.fact("test_accuracy")
-    for number, one in found.items():
-        assert one.model == members[number].artifacts["model"]
-        assert one.baseline == ended.fact("baseline_artifacts")["model"]
-        assert one.answers.accuracy.model_dump(mode="json") == tested[str(number)]
-        assert {"layers", "answers", "changes", "light", "heat"} <= one.model_fields_set
-        assert None not in (one.layers, one.answers, one.changes, one.light, one.heat)
-        assert set(one.notes) <= {"weights_before"}
-        assert len(one.text().encode()) < LARGEST / 2
-
-
-def test_what_is_said_of_one_model_agrees_with_itself(done):
-    ended, _ = done
-    n = len(Digits().load().test)
-    for one in ended.examinations.values():
-        table = np.array(one.answers.confusion)
-        assert table.sum() == n
-        assert table.trace() / n == pytest.approx(one.answers.accuracy.value)
-        assert [c.n for c in one.answers.classes] == table.sum(1).tolist()
-        base = sum(c.baseline_right for c in one.answers.classes)
-        assert base / n == pytest.approx(ended.fact("test_accuracy")["baseline"]["value"])
-        assert one.changes.both_right + one.changes.lost == base
-        assert one.changes.both_right + one.changes.gained == table.trace()
-        assert one.changes.agreement.value * n == pytest.approx(
-            one.changes.both_right + one.changes.same_mistake, abs=0.01
-        )
-        assert sum(b.n for b in one.answers.calibration.bins) == n
-        assert one.light.strengths == STRENGTHS
-        assert one.light.accuracy[0].value == pytest.approx(one.answers.accuracy.value, abs=1e-5)
-        assert one.light.accuracy[-1].value < one.light.accuracy[0].value
-        assert len(one.light.baseline) == len(STRENGTHS)
-        assert 1 <= len(one.heat.looks) <= 4
-        assert len({look.truth for look in one.heat.looks}) == len(one.heat.looks)
-        assert -1 <= one.heat.similarity.value <= 1
-        assert one.heat.similarity.n == 64
-
-
-def test_layers_say_what_was_cut_and_what_is_stored(done):
-    ended, _ = done
-    for number, one in ended.examinations.items():
-        t = next(t for t in ended.trials if t.number == number)
-        cut = "prune" in t.recipe.line
-        head = one.layers[-1]
-        assert (head.name, head.kind, head.before[1], head.after[1]) == ("head", "linear", 10, 10)
-        assert [layer.kept for layer in one.layers] == pytest.approx([0.5] * 3 + [1] if cut else [1.0] * 4)
-        assert {layer.weight_bits for layer in one.layers} == {32.0 if cut else 8.0}
-        assert {layer.activation_bits for layer in one.layers} == {32.0 if cut else 8.0}
-        assert [layer.stored_bytes for layer in one.layers] == [
-            layer.weights * (4 if cut else 1) for layer in one.layers
-        ]
-        assert all(layer.baseline is None for layer in one.layers)  # a residual network
-        assert sum(layer.macs for layer in one.layers) == t.value("macs")
-        assert one.weights_before == "start"
-        for layer in one.layers:
-            assert sum(layer.histogram.after) == layer.nonzero
-            assert (sum(layer.histogram.before) > layer.weights) == (cut and layer.before != layer.after)
-            assert len(layer.histogram.edges) == len(layer.histogram.after) + 1 == len(layer.histogram.before) + 1
-
-
-def test_who_is_known_is_not_looked_at_again(done, monkeypatch):
-    ended, _ = done
-    before = ended.fact("examinations")
-    monkeypatch.setattr(Examiner, "examined", lambda *_: pytest.fail("it is known"))
-    ended.examine()
-    assert [h.text for h, _ in ended.steps() if h.text.startswith("examining")] == []
-    assert ended.fact("examinations") == before
-
-
-def test_what_is_lost_or_of_another_file_is_made_again_to_the_same_bytes(done, monkeypatch):
-    ended, _ = done
-    before = ended.fact("examinations")
-    first, *others = before
-    ended.artifacts.path(before[first]).write_text("{}")  # damaged
-    assert set(ended.examinations) == {int(n) for n in others}
-    ended.artifacts.path(before[first]).unlink()
-    looked = []
-    examined = Examiner.examined
-    monkeypatch.setattr(Examiner, "examined", lambda self, t: looked.append(t.number) or examined(self, t))
-    ended.examine()
-    assert looked == [int(first)]
-    assert ended.fact("examinations") == before
-
-
-def test_stopped_on_the_way_it_goes_on_there(done, monkeypatch):
-    ended, _ = done
-    members = ended.front().members
-    whole, tested = ended.fact("examinations"), ended.fact("test_accuracy")
-    with ended._begun() as store:
-        store.set_fact("examinations", {})
-        store.set_fact("test_accuracy", {})
-        brake, turns = Brake(), examine.looks(ended.spec, ended.folder, store, members, Brake())
-        next(turns)
-        with pytest.raises(StopIteration):  # the first is done when the second's turn is said
-            turns = examine.looks(ended.spec, ended.folder, store, members, brake)
-            next(turns)
-            brake.level = 1
-            next(turns)
-        assert list(store.fact("examinations")) == [str(members[0].number)]
-        assert set(store.fact("test_accuracy")) == {"baseline", str(members[0].number)}
-    monkeypatch.setattr(Examiner, "examined", _after(Examiner.examined, [t.number for t in members[1:]]))
-    ended.examine()
-    assert ended.fact("examinations") == whole
-    assert ended.fact("test_accuracy") == tested
-
-
-def _after(examined, expected):
-    def watched(self, t):
-        assert t.number == expected.pop(0)
-        return examined(self, t)
-
-    return watched
-
-
-def test_a_control_is_only_asked_for_its_accuracy(done, monkeypatch):
-    ended, _ = done
-    whole, tested = ended.fact("examinations"), ended.fact("test_accuracy")
-    control = replace(ended, spec=ended.spec.model_copy(update={"control": "random"})).control
-    assert control.closely is False
-    monkeypatch.setattr(Examiner, "examined", lambda *_: pytest.fail("too close"))
-    with ended._begun() as store:
-        store.set_fact("test_accuracy", {})
-        list(examine.looks(ended.spec, ended.folder, store, ended.front().members, Brake(), closely=False))
-        assert store.fact("test_accuracy") == tested
-        assert store.fact("examinations") == whole
-
-
-def test_there_is_nothing_to_examine_where_nothing_was_compressed(homed):
-    with pytest.raises(UnknownStudy, match="has not been run yet"):
-        Study.of(study(name="never")).examine()
-    from fakes import Pretend, spec
-
-    pretended = Study.of(spec(budget=Budget(trials=5)), work=Pretend())
-    pretended.run()
-    assert pretended.examinations == {}
-    with pytest.raises(StudyError, match="searches a function of yours"):
-        pretended.examine()
+@pytest.fixture(scope="module")
+def teacher(kept):
+    return kept(BIGGER)
 
 
 # --- models of other kinds ---
 
 
-def test_equal_models_have_equal_examinations_to_the_byte(bench, teacher):
-    one = trial(bench, STUDENT, LEARN, CUT)
+def test_equal_models_have_equal_examinations_to_the_byte(bench, kept, teacher):
+    one = trial(kept(SMALL, cut), LEARN)
     texts = {examiner(bench, teacher).examined(one).text() for _ in range(2)}
     assert len(texts) == 1
     text = texts.pop()
@@ -235,56 +111,75 @@ def test_equal_models_have_equal_examinations_to_the_byte(bench, teacher):
     assert json.loads(text)["schema"] == "autocompress.examination/v1"
 
 
-def test_weights_on_grids_are_compared_as_they_count(bench, teacher):
-    found = examiner(bench, teacher).examined(trial(bench, STUDENT, LEARN, LSQ))
-    assert set(found.notes) == set()
-    inner = found.layers[1]
+def test_weights_are_compared_with_those_of_the_trained_start_of_the_same_trial(bench, kept, teacher):
+    one = trial(kept(SMALL, cut), {**LEARN, "lr": 0.07}, {"use": "prune", "by": {"use": "magnitude"}}, LEARN)
+    job = Job(0, one.recipe)
+    assert bench.start(job) is None
+    start = fresh(SMALL, seed=5)
+    stages = [make(Stage, stage) for stage in one.recipe.stages]
+    bench._cache.put(bench._key(job, stages, 1), start, mean=digits().mean, std=digits().std)
+    found = examiner(bench, teacher).examined(one)
+    assert found.weights_before == "start"
+    assert "weights_before" not in found.notes
+    first = start.net.get_submodule("blocks.0.0").weight.detach().numpy()
+    told = found.layers[0].histogram
+    assert told.reach >= abs(first).max() - 1e-4
+    assert told.before == tuple(np.histogram(first, len(told.before), (-told.reach, told.reach))[0])
+    assert [layer.kept for layer in found.layers] == [0.5, 0.5, 0.5, 1.0]
+    assert all(sum(layer.histogram.before) > layer.weights for layer in found.layers)
+    other = one.model_copy(update={"seed": 3})
+    assert examiner(bench, teacher).examined(other).weights_before is None
+
+
+def test_weights_on_grids_are_compared_as_they_count(bench, kept):
+    found = examiner(bench, kept(SMALL)).examined(trial(kept(SMALL, in_few_bits)))
+    assert found.notes == {}
+    assert found.weights_before == "baseline"  # of the same architecture
+    first, inner, *_, last = found.layers
     assert (inner.weight_bits, inner.activation_bits) == (4.0, 8.0)
-    assert found.layers[0].weight_bits == 8.0
+    assert (first.weight_bits, last.weight_bits) == (8.0, 8.0)
     assert inner.stored_bytes == inner.weights  # a byte for each, whatever it needs
     assert inner.nonzero < inner.weights
+    assert sum(inner.histogram.after) == inner.nonzero
     assert sum(inner.histogram.before) == inner.weights
-    assert found.weights_before == "start"
-    assert found.heat.grid == (2, 2)
+    assert found.heat.grid == found.heat.baseline_grid == (2, 2)
+    assert found.heat.similarity.value > 0.5
 
 
-def test_a_network_without_convolutions_is_left_out_where_it_has_no_map(bench, teacher):
-    vit = {"use": "vit", "dim": 16, "depth": 1, "heads": 1, "patch": 2}
-    found = examiner(bench, teacher).examined(trial(bench, vit, {"use": "finetune", "epochs": 1}))
+def test_a_network_without_convolutions_is_left_out_where_it_has_no_map(bench, kept, teacher):
+    found = examiner(bench, teacher).examined(trial(kept(VIT), student=VIT))
     assert found.heat is None
     assert found.notes["heat"] == "there is no map of features in this network: its stages are not convolutions"
     assert None not in (found.answers, found.changes, found.light, found.layers)
-    kinds = {layer.kind for layer in found.layers}
-    assert {"multiheadattention", "linear", "conv 2x2"} <= kinds
+    assert {"multiheadattention", "linear", "conv 2x2"} <= {layer.kind for layer in found.layers}
     assert all(layer.histogram for layer in found.layers)
 
 
-def test_a_baseline_without_a_map_leaves_the_model_its_own(bench):
-    vit = {"use": "vit", "dim": 16, "depth": 1, "heads": 1, "patch": 2}
-    base = trial(bench, vit, {"use": "finetune", "epochs": 1})
-    found = examiner(bench, base.artifacts).examined(trial(bench, STUDENT, LEARN))
+def test_a_baseline_without_a_map_leaves_the_model_its_own(bench, kept):
+    found = examiner(bench, kept(VIT)).examined(trial(kept(SMALL)))
     assert "no map of features" in found.notes["baseline_heat"]
     assert found.heat.similarity is None
+    assert found.heat.looks
     assert all(look.heat and look.baseline_heat is None for look in found.heat.looks)
 
 
-def test_of_the_same_architecture_the_baseline_shows_its_channels_and_weights(bench):
-    base = trial(bench, {**STUDENT, "width": 16}, LEARN)
-    found = examiner(bench, base.artifacts).examined(trial(bench, STUDENT, CUT, LEARN))
+def test_of_the_same_architecture_the_baseline_shows_its_channels_and_weights(bench, kept):
+    wider = {**SMALL, "width": 16}
+    found = examiner(bench, kept(wider)).examined(trial(kept(SMALL, cut)))
     assert found.weights_before == "baseline"
     assert [layer.baseline for layer in found.layers] == [(1, 16), (16, 32), (32, 64), (64, 10)]
     assert [layer.before for layer in found.layers] == [(1, 8), (8, 16), (16, 32), (32, 10)]
     assert [layer.after for layer in found.layers] == [(1, 4), (4, 8), (8, 16), (16, 10)]
     assert [sum(layer.histogram.before) for layer in found.layers] == [9 * 16, 9 * 512, 9 * 2048, 640]
-    deeper = trial(bench, {**STUDENT, "depth": 4}, LEARN)
-    other = examiner(bench, deeper.artifacts).examined(trial(bench, STUDENT, CUT, LEARN))
+    deeper = {**SMALL, "depth": 4}
+    other = examiner(bench, kept(deeper)).examined(trial(kept(SMALL, cut)))
     assert other.weights_before is None
     assert "the baseline is of another architecture" in other.notes["weights_before"]
     assert {layer.baseline for layer in other.layers} == {None}
 
 
-def test_without_a_teacher_the_model_stands_alone(bench):
-    found = examiner(bench, None).examined(trial(bench, STUDENT, LEARN))
+def test_without_a_teacher_the_model_stands_alone(bench, kept):
+    found = examiner(bench, None).examined(trial(kept(SMALL)))
     assert found.notes["baseline"] == "there is no baseline to compare it with"
     assert (found.baseline, found.changes, found.light.baseline) == ("", None, None)
     assert found.answers.classes[0].baseline_right is None
@@ -293,26 +188,26 @@ def test_without_a_teacher_the_model_stands_alone(bench):
 
 
 @pytest.mark.parametrize("part", ["layers", "answers", "changes", "light", "heat"])
-def test_a_part_that_fails_is_left_out_with_a_reason(bench, teacher, monkeypatch, part):
+def test_a_part_that_fails_is_left_out_with_a_reason(bench, kept, monkeypatch, part):
     def broken(*_):
         raise ZeroDivisionError("by nothing")
 
     monkeypatch.setattr(examine, part, broken)
-    found = examiner(bench, teacher).examined(trial(bench, STUDENT, LEARN))
+    found = examiner(bench, kept(SMALL)).examined(trial(kept(SMALL)))
     assert getattr(found, part) is None
     assert found.notes == {part: "ZeroDivisionError: by nothing"}
     assert all(getattr(found, p) for p in ("layers", "answers", "changes", "light", "heat") if p != part)
 
 
-def test_a_file_that_does_not_run_leaves_what_the_network_alone_tells(bench, teacher, tmp_path):
-    whole = trial(bench, STUDENT, LEARN)
+def test_a_file_that_does_not_run_leaves_what_the_network_alone_tells(bench, kept, tmp_path):
+    whole = trial(kept(SMALL))
     rubbish = tmp_path / "rubbish"
     rubbish.write_bytes(b"rubbish")
-    broken = whole.model_copy(update={"artifacts": whole.artifacts | {"model": bench._artifacts.put(rubbish)}})
-    found = examiner(bench, teacher).examined(broken)
+    files = whole.artifacts | {"model": bench._artifacts.put(rubbish)}
+    found = examiner(bench, kept(SMALL)).examined(whole.model_copy(update={"artifacts": files}))
     assert (found.answers, found.changes, found.light) == (None, None, None)
     assert "ONNX Runtime cannot read it" in found.notes["answers"]
-    lost = examiner(bench, {**teacher, "model": broken.artifacts["model"]}).examined(whole)
+    lost = examiner(bench, files).examined(whole)
     assert "ONNX Runtime cannot read it" in lost.notes["baseline"]
     assert lost.answers is not None
     assert lost.baseline == ""
@@ -499,4 +394,3 @@ def test_each_image_is_looked_at_once(bench, teacher, monkeypatch):
     again, same = looking.at([1, 3])
     assert np.array_equal(first[::-1], again)
     assert answered[::-1] == same
-    assert isinstance(looking, Looking)

@@ -18,8 +18,8 @@ from autocompress.values.study import StudySpec
 HERE = Path(__file__).parent
 
 
-def test_fifty_kills(tmp_path):
-    live_and_die(tmp_path, 50)
+def test_sixty_kills(tmp_path):
+    live_and_die(tmp_path, 60)
 
 
 @pytest.mark.slow

@@ -4,15 +4,18 @@ import subprocess
 import sys
 
 import pytest
-from fakes import pretend
+from fakes import Pretend, spec
 from views import EVIL, TRIALS, trial, view
 
 from autocompress.config.load import load_device
 from autocompress.reports.notebook import shown
+from autocompress.study.study import Study
+from autocompress.values.study import Budget
 
 
-def test_a_study_shows_its_answer_its_chart_and_its_front() -> None:
-    study = pretend()
+def test_a_study_shows_its_answer_its_chart_and_its_front(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AUTOCOMPRESS_HOME", str(tmp_path))
+    study = Study.of(spec(budget=Budget(trials=8)), work=Pretend())
     assert "not run yet" in shown(study)
     study.run()
     text = shown(study)

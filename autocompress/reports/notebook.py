@@ -32,9 +32,10 @@ def shown(value: Any) -> str:
 
 def study(given: Study) -> str:
     """The answer, the trade-offs, the table of the front."""
+    if not given.begun:
+        return _wrapped(tag("p", f"{given.spec.name}: not run yet"))
     view = view_of(given)
-    said = summary(view) if view.trials else f"{view.spec.name}: not run yet"
-    return _wrapped(tag("p", said), _charts(view), _table(view))
+    return _wrapped(tag("p", summary(view)), _charts(view), _table(view))
 
 
 def front(given: Front) -> str:

@@ -46,7 +46,8 @@ class Search:
     def ask(self, attributes: Mapping[str, Any] | None = None) -> tuple[Recipe, FrozenTrial]:
         """The next recipe, and the trial to store for it."""
         number = self._next_number()
-        self._study.sampler = self._sampler.build(_seed(self._seed, number))
+        seed = _seed(self._seed, number)
+        self._study.sampler = RandomSampler(seed) if self._is_settled(number) else self._sampler.build(seed)
         with warnings.catch_warnings():  # that a value was drawn independently: it is, in conditional spaces
             warnings.simplefilter("ignore")
             trial = self._study.ask()
@@ -103,6 +104,16 @@ class Search:
     def _next_number(self) -> int:
         trials = self._study.get_trials(deepcopy=False)
         return next((t.number for t in trials if t.state == TrialState.WAITING), len(trials))
+
+    def _is_settled(self, number: int) -> bool:
+        """Whether its whole recipe was wished for: what is left to be drawn is of no use to it."""
+        trials = self._study.get_trials(deepcopy=False)
+        wished = trials[number].system_attrs.get("fixed_params", {}) if number < len(trials) else {}
+        try:
+            fill(self._space, lambda path, hole: wished[path])
+        except KeyError:
+            return False
+        return True
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]

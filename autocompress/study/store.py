@@ -32,21 +32,22 @@ STATES = {TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
 class Store:
     """Trials and facts of one study. `add`, `start`, `finish` take what the search's mirror made of a trial."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self._storage = _storage(url)
+    def __init__(self, url: str, name: str, storage: RDBStorage | None = None) -> None:
+        self._storage = storage or _storage(url)
         self.url, self.name = url, name
         self._study_id = self._storage.get_study_id_from_name(name)
 
     @classmethod
     def create(cls, url: str, name: str, objectives: Sequence[Objective]) -> "Store":
         """A new study, or the one that a killed process had begun to make."""
+        storage = _storage(url)
         study = optuna.create_study(
-            study_name=name, storage=_storage(url), directions=[o.direction for o in objectives], load_if_exists=True
+            study_name=name, storage=storage, directions=[o.direction for o in objectives], load_if_exists=True
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names([seen_name(o) for o in objectives])
-        return cls(url, name)
+        return cls(url, name, storage)
 
     # --- facts about the study ---
 

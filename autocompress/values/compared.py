@@ -167,7 +167,7 @@ def _members(study: int, ours: Front, fronts: Sequence[Front]) -> list[Member]:
     """Those that surely beat a model come first."""
     beats: list[list[Beat]] = [[] for _ in ours.members]
     for j, theirs in enumerate(fronts):
-        table = beaten(ours.members, theirs.members, ours.objectives) if j != study else np.zeros((0, 0))
+        table = beaten(ours.members, theirs.members, ours.objectives)
         for row, column in np.argwhere(table != NOT).tolist():
             beats[row].append(Beat(j, theirs.members[column].number, bool(table[row, column] == SURELY)))
     return [
