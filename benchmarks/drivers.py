@@ -1,6 +1,10 @@
 """What drivers cost, and what they gain: jobs that take no time, and jobs that keep a core busy.
 
-    python benchmarks/drivers.py [jobs]
+    python -m benchmarks.drivers [jobs]
+    python -m benchmarks.drivers study [trials] [sampler]
+
+The second is a whole study of such jobs: asked, stored, gated, told; for each tenth of its trials how many a second, how
+many a second of CPU, and MB.
 
 Memory is this process's (VmRSS), after each tenth of the jobs: it must not grow with them. Speed is the jobs of one
 worker and of two in turns, in one run: compare these, not runs. On a machine with other work to do two workers may get
@@ -9,17 +13,21 @@ no more of it than one: "at work" says how many of them had a job at a time, wha
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autocompress.plugin import make
+from autocompress.study.core import Loop
 from autocompress.study.drivers.base import Driver, Pool
-from autocompress.study.evaluate import Careful
+from autocompress.study.evaluate import Careful, FunctionWork
+from autocompress.study.store import Store
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Rung, Work
 from autocompress.values.measurement import Measurement
 from autocompress.values.recipe import Recipe
+from benchmarks.engine import evaluate, gate, study
 
 DRIVERS = ("local", "ray_tune")
 RECIPE = Recipe.of({"student": {"use": "cnn", "width": 16}, "stages": []})
@@ -100,7 +108,34 @@ def gain(driver: str) -> None:
     )
 
 
-if __name__ == "__main__":
+def whole(driver: str, trials: int, sampler: str) -> None:
+    """A study through this driver, in a file of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = study(sampler, trials)
+        store = Store.create(f"sqlite:///{Path(folder) / 'study.db'}", spec.name, spec.objectives)
+        loop, tenth, ended = Loop(spec, store), max(1, trials // 10), 0
+        print(f"{driver}, {sampler}: {memory():.0f} MB before", flush=True)
+        with make(Driver, {"use": driver, "workers": 2}).start(Careful(FunctionWork(evaluate, gate))) as pool:
+            began, cpu = time.perf_counter(), time.process_time()
+            for happening in loop.run(pool):
+                ended += happening.kind == "ended"
+                if happening.kind == "ended" and ended % tenth == 0:
+                    now, used = time.perf_counter(), time.process_time()
+                    print(
+                        f"{ended:6d} trials  {tenth / (now - began):6.1f} a second, {tenth / (used - cpu):6.1f} "
+                        f"a second of CPU, {memory():.0f} MB",
+                        flush=True,
+                    )
+                    began, cpu = now, used
+                if ended >= trials:
+                    loop.brake.level = 2
+        store.close()
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["study"]:
+    many, sampler = (*sys.argv[2:], *("10000", "random")[len(sys.argv) - 2 :])
+    whole("local", int(many), sampler)
+elif __name__ == "__main__":
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     print(f"{jobs} jobs that take no time, two workers")
     for driver in DRIVERS:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PHONE, DESK = 390, 1400  # pixels
 A4 = (595.3, 841.9)  # points
 PRINTED = 688  # pixels of A4 between margins of 14 mm
-PATIENCE = 20_000  # ms until the charts are there
+PATIENCE = 60_000  # ms until the charts are there
 
 Scheme = Literal["light", "dark"]
 

@@ -57,7 +57,6 @@ TEACHER = {"student": {"use": "resnet", "depth": 20, "width": 96}, "stages": [{"
 ACCURACY = Objective(metric="accuracy", direction="maximize")
 LATENCY = Objective(metric="latency_p50", direction="minimize")
 SIZE = Objective(metric="size", direction="minimize")
-MEMORY = Objective(metric="peak_ram", direction="minimize")
 LIMITS = (
     Limit(metric="size", side="max", bound=320 * 1024),
     Limit(metric="latency_p50", side="max", bound=1.2e-3),
@@ -303,14 +302,19 @@ def _none_fits() -> StudyView:
 
 def _hostile() -> StudyView:
     device = DEVICE.model_copy(update={"name": EVIL, "runtimes": (Runtime(of=EVIL),)})
-    world = _foreign(lambda name: f"{name}{EVIL}", device)
+    strange = Objective(metric=f"ece{EVIL}", direction="minimize")
+    world = World(objectives=(ACCURACY, LATENCY, strange), device=device, word=lambda name: f"{name}{EVIL}")
     return study(60, world, "hostile", control=0, environment={EVIL: EVIL, "command": EVIL})
 
 
-def _foreign(word: Callable[[str], str], device: Device) -> World:
-    """Where plug-ins, a metric and messages are called what others like to call them."""
+def _long() -> StudyView:
+    def word(name: str) -> str:
+        return (name + LONG)[:60] if " " not in name else LONG * 4
+
+    device = DEVICE.model_copy(update={"name": LONG, "runtimes": (Runtime(of=LONG, version="1.0"),)})
     strange = Objective(metric=word("ece"), direction="minimize")
-    return World(objectives=(ACCURACY, LATENCY, strange), device=device, word=word)
+    world = World(objectives=(ACCURACY, LATENCY, SIZE, strange), device=device, word=word, estimated=True)
+    return study(60, world, LONG, control=30)
 
 
 CASES: dict[str, Callable[[], StudyView]] = {
@@ -321,28 +325,20 @@ CASES: dict[str, Callable[[], StudyView]] = {
     "all refused": lambda: study(name="all-refused", trials=_states("infeasible"), control=0),
     "none fits": _none_fits,
     "one model": lambda: study(name="one-model", trials=_states("complete")[:1], control=0),
-    "one objective": lambda: study(60, World(objectives=(ACCURACY,)), "one-objective", control=30),
+    "one objective, right to left, running": lambda: study(
+        63,
+        World(
+            objectives=(ACCURACY,),
+            device=DEVICE.model_copy(update={"name": ARABIC}),
+            word=lambda name: f"{HEBREW} {name}",
+        ),
+        "right-to-left",
+        control=30,
+        test_accuracy={},
+    ),
     "two objectives, no limits, no device": lambda: study(
         60, World(objectives=(ACCURACY, LATENCY), limits=(), device=None), "two-objectives", control=0
     ),
-    "four objectives, estimated": lambda: study(
-        60, World(objectives=(ACCURACY, LATENCY, SIZE, MEMORY), estimated=True), "four-objectives", control=30
-    ),
-    "long names": lambda: study(
-        60,
-        _foreign(
-            lambda name: (name + LONG)[:60] if " " not in name else LONG * 4,
-            DEVICE.model_copy(update={"name": LONG, "runtimes": (Runtime(of=LONG, version="1.0"),)}),
-        ),
-        LONG,
-        control=0,
-    ),
-    "right to left, running": lambda: study(
-        63,
-        _foreign(lambda name: f"{HEBREW} {name}", DEVICE.model_copy(update={"name": ARABIC})),
-        "right-to-left",
-        control=0,
-        test_accuracy={},
-    ),
+    "four objectives, estimated, long names": _long,
     "hostile": _hostile,
 }

@@ -27,6 +27,7 @@ VERBS = [
     "runtimes",
     "doctor",
 ]
+pytestmark = pytest.mark.xdist_group("cli")  # one worker, one study
 HEAVY = ["torch", "optuna", "ray", "pandas", "onnx", "onnxruntime", "sklearn", "pydantic", "sqlalchemy"]
 
 
@@ -94,10 +95,16 @@ def test_every_reading_verb_speaks_json(ran):
         (["devices", "list", "--json"], "devices"),
         (["devices", "show", "this-machine", "--json"], "device"),
         (["doctor", "--json"], "doctor"),
-        (["check", "quickstart", "--format", "json"], "diagnostics"),
+        (["check", "quickstart", "--quick", "--format", "json"], "diagnostics"),
     ]:
         told = program(*arguments, home=home)
         assert json.loads(told.stdout)["schema"] == f"autocompress.{schema}/v1", (arguments, told.stderr)
+
+
+@pytest.mark.slow
+def test_a_check_that_tries_everything_speaks_json(tmp_path):
+    told = program("check", "quickstart", "--format", "json", home=tmp_path)
+    assert json.loads(told.stdout)["schema"] == "autocompress.diagnostics/v1", told.stderr
 
 
 def test_front_as_a_table_and_as_csv(ran):

@@ -253,7 +253,7 @@ def test_a_study_that_runs_is_said_to_run(compare: Any, home: Path) -> None:
         (["chance"], "name at least two studies"),
         (["chance", "chance"], "name each study once"),
         (["chance", "other"], "and these share only accuracy (chance: accuracy (maximize), latency_p50 (minimize)"),
-        (["chance", "tpe", "-o", "both.html"], "'both.html' does not end in .md"),
+        (["chance", "tpe", "-o", "both.txt"], "'both.txt' ends neither in .html nor in .md"),
     ],
 )
 def test_mistakes_are_exit_2(compare: Any, arguments: list[str], text: str) -> None:

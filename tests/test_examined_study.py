@@ -11,7 +11,7 @@ from autocompress.data.digits import Digits
 from autocompress.errors import StudyError, UnknownStudy
 from autocompress.study import examine
 from autocompress.study.core import Brake
-from autocompress.study.examine import Examiner
+from autocompress.study.examining.examiner import Examiner
 from autocompress.study.examining.light import STRENGTHS
 from autocompress.study.study import Study
 from autocompress.values.examination import LARGEST

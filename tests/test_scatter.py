@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from views import ACCURACY, BASE, LATENCY, m, numbers, trial, view
 
 from autocompress.reports.axis import Axis
-from autocompress.reports.scatter import ROWS, scatter
+from autocompress.reports.scatter import ROWS, Picture, scatter
 from autocompress.reports.ticks import label, rows
 from autocompress.reports.view import StudyView
 from autocompress.values.front import front
@@ -229,3 +229,15 @@ def test_an_axis_lets_guests_in_that_are_near() -> None:
     alone = Axis.over(LATENCY, [1e-3], [], 11)
     assert (alone.low < 1e-3 < alone.high, alone.cell(1e-3)) == (True, 5)
     assert math.log(alone.high / alone.low) == pytest.approx(0.04)
+
+
+def test_an_axis_ends_with_its_last_cell() -> None:
+    axis = Axis(ACCURACY, 0.0, 1.0, 11)
+    assert [axis.cell(x) for x in (-0.1, 0.0, 0.5, 1.0, 1.1)] == [-1, 0, 5, 10, 11]
+    assert [axis.off(x) for x in (-0.1, 0.0, 0.5, 1.0, 1.1)] == [-1, 0, 0, 0, 1]
+
+
+def test_an_arrow_up_stays_in_the_frame() -> None:
+    picture = Picture(Axis(LATENCY, 1e-3, 1e-2, 30), Axis(ACCURACY, 0.9, 1.0, ROWS))
+    assert not picture.pin("■", 1e-2, 2.0)
+    assert picture.letters == {(29, ROWS - 1): "■", (28, ROWS - 1): "↑"}

@@ -435,8 +435,7 @@ def test_digits_are_trained_again_measured_again_and_tested(tmp_path, monkeypatc
     assert found.test_accuracy.value == pytest.approx((tested["0"]["value"] + tested["1"]["value"]) / 2)
     assert validation.fact("baseline") == study.fact("baseline")
     for digest in a.artifacts.values():
-        assert validation.artifacts.get(digest)
-    assert not (validation.folder / "references").exists(), "its neighbour on the scales is the search's"
+        assert study.artifacts.get(digest), "its files, and its neighbour on the scales, are the search's"
     monkeypatch.setattr(sys, "argv", ["autocompress", "validate", "small", "--seeds", "2"])
     with pytest.raises(SystemExit) as end:
         main()

@@ -11,13 +11,17 @@ from autocompress.cli.look import life_of
 from autocompress.cli.out import data, people, whole
 
 if TYPE_CHECKING:
+    from autocompress.values.compared import Comparison
     from autocompress.values.entrant import Entrant
 
 
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="Studies that have been run here.")],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE.md", help="Write it as Markdown, for a pull request.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Write it too: FILE.html, a page, or FILE.md, for a pull request."
+        ),
     ] = None,
     storage: Storage = None,
     json: Json = False,
@@ -32,15 +36,15 @@ def compare(
 
     if len(set(names)) < len(names):
         raise typer.BadParameter("name each study once", param_hint="NAME")
-    if out is not None and out.suffix != ".md":
-        raise typer.BadParameter(f"{out.name!r} does not end in .md", param_hint="-o")
+    if out is not None and out.suffix not in (".md", ".html"):
+        raise typer.BadParameter(f"{out.name!r} ends neither in .html nor in .md", param_hint="-o")
     entrants = [_entrant(name, storage) for name in names]
     try:
         found = compared(entrants)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from None
     if out is not None:
-        write_durably(out, comparison.markdown(found).encode())
+        write_durably(out, _written(found, out.suffix).encode())
         people().print(f"written: {out}", markup=False, highlight=False, soft_wrap=True)
     if json:
         whole(comparison.comparison_json(found))
@@ -51,6 +55,13 @@ def compare(
         console.print(comparison.ruled(found, console.width))
     else:
         data(comparison.plain(found))
+
+
+def _written(found: "Comparison", suffix: str) -> str:
+    from autocompress.reports.comparison import markdown
+    from autocompress.reports.comparison_page import comparison_page
+
+    return comparison_page(found) if suffix == ".html" else markdown(found)
 
 
 def _entrant(name: str, storage: str | None) -> "Entrant":

@@ -21,12 +21,12 @@ MOST_CHANGES = 20  # shown of what differs between two studies
 
 def plain(c: Comparison) -> str:
     """For a file or a pipe."""
-    return "\n".join(part.plain() if isinstance(part, Sheet) else f"{part}\n" for part in _parts(c))
+    return "\n".join(part.plain() if isinstance(part, Sheet) else f"{part}\n" for part in parts(c))
 
 
 def ruled(c: Comparison, width: int) -> Stack:
     """For a terminal."""
-    return Stack(*(part.ruled(width) if isinstance(part, Sheet) else Text(f"{part}\n") for part in _parts(c)))
+    return Stack(*(part.ruled(width) if isinstance(part, Sheet) else Text(f"{part}\n") for part in parts(c)))
 
 
 def markdown(c: Comparison) -> str:
@@ -34,8 +34,8 @@ def markdown(c: Comparison) -> str:
     from autocompress.reports.bundle import code  # here: it brings the charts with it
 
     title = f"### autocompress: {' against '.join(code(s.name) for s in c.sides)}\n"
-    parts = [part.markdown(code) if isinstance(part, Sheet) else _listed(part, code) for part in _parts(c)]
-    return "\n".join([title, *parts])
+    texts = [part.markdown(code) if isinstance(part, Sheet) else _listed(part, code) for part in parts(c)]
+    return "\n".join([title, *texts])
 
 
 def _listed(text: str, code: Callable[[str], str]) -> str:
@@ -44,7 +44,8 @@ def _listed(text: str, code: Callable[[str], str]) -> str:
     return "\n".join(lines) + "\n" * lines[-1].startswith("- ")
 
 
-def _parts(c: Comparison) -> Iterator[Sheet | str]:
+def parts(c: Comparison) -> Iterator[Sheet | str]:
+    """Tables, and between them lines."""
     if c.cautions:
         yield "\n".join(f"warning: {x}" for x in c.cautions)
     yield f"reference for all: {_goal(c.objectives, c.bounds)}"

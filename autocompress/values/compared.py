@@ -141,13 +141,13 @@ def compared(entrants: Sequence[Entrant]) -> Comparison:
     )
 
 
-def _front(c: Entrant, objectives: Sequence[Objective]) -> Front:
-    return front(c.trials, objectives, resolved(c.spec.limits, by_metric(c.baseline)), c.baseline)
+def _front(e: Entrant, objectives: Sequence[Objective]) -> Front:
+    return front(e.trials, objectives, resolved(e.spec.limits, by_metric(e.baseline)), e.baseline)
 
 
 def _reference(entrants: Sequence[Entrant], fronts: Sequence[Front], objectives: Sequence[Objective]) -> Points:
     """The worst of what each would take: where they agree on a limit, that limit."""
-    every = [t for c in entrants for t in c.trials]
+    every = [t for e in entrants for t in e.trials]
     points = [reference(objectives, f.limits, f.baseline, every) for f in fronts]
     worst: Points = np.max(points, axis=0)
     return worst

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
 
 from autocompress.values.limit import Objective
 from autocompress.values.metric import known, scaled_unit
@@ -33,6 +36,13 @@ class Axis:
         if self.log:
             return math.log(place / self.low) / math.log(self.high / self.low)
         return (place - self.low) / (self.high - self.low)
+
+    @property
+    def channel(self) -> dict[str, Any]:
+        """What an Altair channel along this axis wants."""
+        kind: dict[str, Any] = {"type": "log"} if self.log else {"type": "linear", "zero": False}
+        scale = alt.Scale(domain=[self.low, self.high], nice=False, clamp=True, **kind)
+        return {"title": self.title, "scale": scale, "axis": alt.Axis(values=list(self.ticks), format=".12~g")}
 
     @property
     def worst(self) -> float:

@@ -4,19 +4,20 @@ import json
 from typing import Any
 
 from autocompress.reports.drawing.figures import Figures
-from autocompress.reports.drawing.picture import inline
+from autocompress.reports.drawing.picture import Picture, inline
 from autocompress.reports.html import Html, tag
 
 
 def embedded(figures: Figures, name: str, caption: str | None = None, **data: str) -> Html | None:
     """The figure of this name, if the study holds enough for it."""
     picture = figures.all.get(name)
-    if picture is None:
-        return None
-    still = Html(inline(figures.svgs[name], name))
+    return figure(picture, figures.svgs[name], caption, **data) if picture else None
+
+
+def figure(picture: Picture, svg: str, caption: str | None = None, **data: str) -> Html:
     return tag(
         "figure",
-        tag("div", still, class_="canvas", role="img", aria_label=picture.said),
+        tag("div", Html(inline(svg, picture.name)), class_="canvas", role="img", aria_label=picture.said),
         tag("script", data_script(picture.spec({}, fluid=True)), type="application/json"),
         tag("figcaption", caption) if caption else None,
         class_="chart",

@@ -11,10 +11,11 @@ import altair as alt
 Drawn = alt.LayerChart | alt.FacetChart
 
 INK, MUTED, LINE, PAPER = "#16202b", "#5a6673", "#dde3e9", "#ffffff"
-FRONT, PICK, LIMIT, BEATEN = "#0067b1", "#c84b00", "#b3261e", "#88929e"
+FRONT, PICK, LIMIT, BEATEN, GOOD = "#0067b1", "#c84b00", "#b3261e", "#88929e", "#1a7342"
 VARIABLES = {
     INK: "--ink", MUTED: "--muted", LINE: "--line", PAPER: "--paper",
     FRONT: "--front", PICK: "--pick", LIMIT: "--limit", BEATEN: "--beaten",
+    GOOD: "--good",
 }  # fmt: skip
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, DejaVu Sans, sans-serif"
 SIZE = 12

@@ -36,17 +36,11 @@ def tradeoff(points: Points, x: int, y: int, *, width: int, height: int, large: 
 
 
 def _x(field: str, a: Axis, **more: Any) -> alt.X:
-    return alt.X(f"{field}:Q", **_side(a), **more)
+    return alt.X(f"{field}:Q", **a.channel, **more)
 
 
 def _y(field: str, a: Axis, **more: Any) -> alt.Y:
-    return alt.Y(f"{field}:Q", **_side(a), **more)
-
-
-def _side(a: Axis) -> dict[str, Any]:
-    kind: dict[str, Any] = {"type": "log"} if a.log else {"type": "linear", "zero": False}
-    scale = alt.Scale(domain=[a.low, a.high], nice=False, clamp=True, **kind)
-    return {"title": a.title, "scale": scale, "axis": alt.Axis(values=list(a.ticks), format=".12~g")}
+    return alt.Y(f"{field}:Q", **a.channel, **more)
 
 
 def _table(rows: Sequence[Row]) -> alt.InlineData:
