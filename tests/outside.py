@@ -21,7 +21,7 @@ device:
   hardware: {core: any}
   runtime: {name: onnxruntime}
   measurement: {use: local, protocol: {warmup: 1, runs: 3, processes: 1}}
-  limits: {size: 64 kB}
+  limits: {size: 256 kB}
   objectives: [accuracy, latency_p50, size]
 teacher: {student: {use: cnn, width: 8, depth: 3}, stages: [{use: finetune, epochs: 2}]}
 sampler: random

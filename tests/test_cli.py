@@ -19,6 +19,9 @@ VERBS = [
     "retarget",
     "status",
     "front",
+    "report",
+    "compare",
+    "validate",
     "export",
     "verify",
     "plugins",
@@ -224,7 +227,7 @@ def test_data_that_cannot_be_read_is_a_mistake_in_its_place(tmp_path):
 def test_a_changed_study_is_exit_5_and_as_forks_it(ran):
     home, file, _ = ran
     changed = home / "changed.yaml"
-    changed.write_text(file.read_text() + "seed: 3\n")
+    changed.write_text(file.read_text().replace("{use: local, workers: 1}", "serial") + "seed: 3\n")
     done = program("run", changed, home=home)
     assert done.returncode == 5
     assert "  seed: 0 -> 3\n" in done.stderr
@@ -237,7 +240,9 @@ def test_a_changed_study_is_exit_5_and_as_forks_it(ran):
 def test_nothing_fits_is_exit_4_and_names_the_tightest_limit(ran):
     home, file, _ = ran
     hopeless = home / "hopeless.yaml"
-    hopeless.write_text(file.read_text().replace("size: 64 kB", "latency_p50: 1 ns").replace("small", "hopeless"))
+    text = file.read_text().replace("size: 256 kB", "latency_p50: 1 ns").replace("small", "hopeless")
+    few = text.replace("choice: [4, 8, 12]", "choice: [4]").replace("choice: [2, 3, 4]", "choice: [2]")
+    hopeless.write_text(few.replace("{use: local, workers: 1}", "serial"))
     done = program("run", hopeless, "--trials", "2", home=home)
     assert done.returncode == 4, done.stderr
     assert "nothing fits the limits" in done.stderr
@@ -247,7 +252,7 @@ def test_nothing_fits_is_exit_4_and_names_the_tightest_limit(ran):
 
 def test_what_no_candidate_can_keep_is_exit_4_before_anything_is_trained(tmp_path):
     file, home = tmp_path / "vain.yaml", tmp_path / "home"
-    file.write_text(STUDY.replace("size: 64 kB", "params: 100"))
+    file.write_text(STUDY.replace("size: 256 kB", "params: 100"))
     why = "no candidate keeps params ≤ 100: the best has 438, cnn(depth 2, width 4)"
     done = program("run", file, home=home)
     assert done.returncode == 4, done.stderr

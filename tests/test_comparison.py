@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +136,21 @@ def test_in_a_terminal_it_fits_and_loses_nothing(width: int) -> None:
         assert "ours-2        0   95.00 %  500.0 µs  ours-0 0, ours-1 0" in text
 
 
-def test_words_are_folded_before_numbers() -> None:
-    sheet = Sheet("t", ("study", "accuracy", "beaten by"), (("a", "99.72 ± 0.28 %", "one 1, two 2, three 3"),), WORDS)
-    out = io.StringIO()
-    Console(file=out, width=40).print(sheet.ruled(40))
-    assert "99.72 ± 0.28 %" in out.getvalue()
-    assert "three 3" not in out.getvalue().splitlines()[4]
+def test_words_are_folded_before_numbers_and_nothing_is_lost() -> None:
+    header = ("study", "accuracy", "latency", "file size", "beaten by")
+    row = ("quickstart", "99.72 ± 0.28 %", "9.526 ± 0.003 µs", "180.2 KiB", "one 1, two 2, three 3")
+    sheet = Sheet("title", header, (row,), WORDS)
+
+    def seen(width: int) -> str:
+        out = io.StringIO()
+        Console(file=out, width=width).print(sheet.ruled(width))
+        return out.getvalue()
+
+    assert "99.72 ± 0.28 %  9.526 ± 0.003 µs  180.2 KiB  one 1, " in seen(72)
+    assert "three 3" not in seen(72).splitlines()[3]
+    for width in (72, 60, 44):
+        assert sorted(re.sub(r"[\s─]", "", seen(width))) == sorted(re.sub(r"[\s─]", "", seen(200)))
+        assert max(map(len, seen(width).splitlines())) <= width
 
 
 WORDS = ("study", "beaten by")

@@ -207,9 +207,23 @@ def test_a_teacher_that_cannot_be_made_ends_the_study(tmp_path):
         lived(study, tmp_path, work=work)
 
 
-@settings(max_examples=15, deadline=None)
-@given(stops=st.lists(st.integers(1, 40), max_size=4), workers=st.integers(1, 4), seed=st.integers(0, 3))
+interrupted = given(stops=st.lists(st.integers(1, 40), max_size=4), workers=st.integers(1, 4), seed=st.integers(0, 3))
+
+
+@settings(max_examples=6, deadline=None)
+@interrupted
 def test_wherever_it_is_interrupted_nothing_is_lost_or_doubled(stops, workers, seed, tmp_path_factory):
+    nothing_is_lost_or_doubled(stops, workers, seed, tmp_path_factory)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@interrupted
+def test_wherever_and_however_often_it_is_interrupted(stops, workers, seed, tmp_path_factory):
+    nothing_is_lost_or_doubled(stops, workers, seed, tmp_path_factory)
+
+
+def nothing_is_lost_or_doubled(stops, workers, seed, tmp_path_factory):
     study = spec(driver={"use": "simulated", "workers": workers}, budget=Budget(trials=12), seed=seed)
     loop, store = lived(study, tmp_path_factory.mktemp("study"), stops=stops)
     trials = store.trials()

@@ -12,6 +12,7 @@ import pytest
 from hands import BIGGER, SMALL, digits, fresh, lab
 from PIL import Image
 from test_compression import study
+from torch import nn
 
 from autocompress.compress.manifest import MANIFEST, WEIGHTS, save
 from autocompress.compress.quantizers.base import Quantizer
@@ -81,6 +82,14 @@ def cut(model):
     return make(Stage, {"use": "prune", "by": {"use": "magnitude"}, "ratio": 0.5}).shape(model, lab())
 
 
+def loud(model):
+    """Its norms make everything three times as large."""
+    for layer in model.net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.constant_(layer.weight, 3.0)
+    return model
+
+
 def in_few_bits(model):
     return make(Quantizer, {"use": "lsq", "weights": 4, "examples": 32}).prepare(model, lab())
 
@@ -144,6 +153,12 @@ def test_weights_on_grids_are_compared_as_they_count(bench, kept):
     assert sum(inner.histogram.before) == inner.weights
     assert found.heat.grid == found.heat.baseline_grid == (2, 2)
     assert found.heat.similarity.value > 0.5
+
+
+def test_before_grids_norms_are_folded_as_they_are_behind_them(bench, kept):
+    found = examiner(bench, kept(SMALL, loud)).examined(trial(kept(SMALL, in_few_bits)))
+    plain = fresh(SMALL).net.get_submodule("blocks.0.0").weight
+    assert found.layers[0].histogram.reach == pytest.approx(3 * float(plain.detach().abs().max()), rel=0.001)
 
 
 def test_a_network_without_convolutions_is_left_out_where_it_has_no_map(bench, kept, teacher):
@@ -284,6 +299,18 @@ def test_at_most_two_thousand_images_are_shown_in_another_light():
     assert max(seen) <= 256
 
 
+def test_in_another_light_each_image_keeps_its_label():
+    y = np.random.default_rng(0).integers(0, 2, 700)
+    x = np.where(y == 1, 180, 60).astype(np.uint8)[:, None, None, None].repeat(4, 2).repeat(4, 3)
+    logits = np.eye(2, dtype=np.float32)[y]
+    run = replace(
+        run_of(logits, y, x=x), session=lambda x: np.eye(2, dtype=np.float32)[(x.mean((1, 2, 3)) > -0.03) * 1]
+    )
+    found = borne(run, 0)
+    assert [one.value for one in found[:2]] == [1.0, 1.0]
+    assert found[-1].value < 1
+
+
 def test_places_are_spread_over_all():
     assert spaced(5, 9).tolist() == [0, 1, 2, 3, 4]
     assert spaced(9, 3).tolist() == [0, 4, 8]
@@ -293,7 +320,7 @@ def test_places_are_spread_over_all():
 
 def test_pictures_are_small_pngs_whatever_the_image():
     noise = np.random.default_rng(0).integers(0, 256, (3, 224, 160), dtype=np.uint8)
-    for x in (noise, noise[:1], noise[:2], np.zeros((3, 8, 8), np.uint8)):
+    for x in (noise, noise[:1], noise[:2], noise[:, :32, :32], np.zeros((3, 8, 8), np.uint8)):
         text = pictures.picture(x)
         image = Image.open(io.BytesIO(base64.b64decode(text)))
         assert len(text) <= PICTURE

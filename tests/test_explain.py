@@ -105,7 +105,7 @@ def test_bins_by_hand_and_what_they_sum_to():
 
 def test_the_surest_answers_are_in_the_last_bin():
     bins = reliability(np.array([[100.0, 0.0]], dtype=np.float32), np.array([0]))
-    assert (bins[-1].n, bins[-1].accuracy) == (1, 1.0)
+    assert (len(bins), bins[-1].n, bins[-1].accuracy) == (BINS, 1, 1.0)
 
 
 # --- where a network looks ---
@@ -141,13 +141,13 @@ def test_grad_cam_speaks_for_the_class_that_is_answered_and_leaves_out_what_is_a
     torch.testing.assert_close(seen.heat[0], torch.tensor([[0.0, 1.0], [0.5, 0.5]]))  # at the bright one -2: nothing
 
 
-def test_grad_cam_looks_at_a_layer_whose_answer_is_overwritten_later():
-    """The features before the rectifier, which works in place: both count, one against the other."""
+def test_grad_cam_weighs_a_map_by_the_mean_of_its_gradients():
+    """Of the features before the rectifier, which overwrites them: what is below 0 there has no gradient."""
+    net = Linear().eval()
+    net.features.bias = nn.Parameter(torch.tensor([1.0, 0.0]))
     x = torch.tensor([[2.0, 1.0], [0.0, -1.0]]).reshape(1, 1, 2, 2)
-    seen = grad_cam(Linear().eval(), "features", x)
-    # gradients: 3 of 4 pixels are above 0 in the first map and 1 in the second; weights 3 x 2/4 and -1 x 1/4
-    features = torch.stack([x[0, 0], -x[0, 0]])
-    wanted = (features[0] * 3 * 2 / 4 + features[1] * -1 / 4).relu()
+    seen = grad_cam(net, "features", x)
+    wanted = ((x[0, 0] + 1) * 3 * 3 / 4 + -x[0, 0] * -1 * 1 / 4).relu()  # 3 places of one are above 0, 1 of the other
     torch.testing.assert_close(seen.heat[0], wanted / wanted.max())
 
 

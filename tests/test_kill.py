@@ -4,11 +4,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
+from processes import alive, wait_for
 
 from autocompress.study.purse import paid
 from autocompress.study.store import Store
@@ -29,7 +29,7 @@ def test_two_hundred_kills(tmp_path):
 
 def live_and_die(tmp_path, kills):
     program = [sys.executable, str(HERE / "killed.py"), str(tmp_path), str(kills)]
-    told = subprocess.run(program, capture_output=True, text=True, timeout=400, check=True).stdout
+    told = subprocess.run(program, capture_output=True, text=True, timeout=10 * kills, check=True).stdout
     lives = json.loads(told)
     assert lives["kills"] == kills
     assert lives["died_working"] > kills / 2, "most kills must hit a study at work, else this proves little"
@@ -57,26 +57,12 @@ def test_workers_do_not_outlive_a_killed_controller(tmp_path):
     program = [sys.executable, str(HERE / "orphans.py"), str(tmp_path)]
     controller = subprocess.Popen(program, stdout=subprocess.DEVNULL)
     try:
-        pids = _wait_for(lambda: [int(p.name) for p in tmp_path.iterdir() if p.name.isdigit()], count=2)
+        wait_for(lambda: len(pids_in(tmp_path)) == 2)
     finally:
         controller.send_signal(signal.SIGKILL)
         controller.wait()
-    deadline = time.monotonic() + 30
-    while any(map(_alive, pids)):
-        assert time.monotonic() < deadline, f"still running: {[p for p in pids if _alive(p)]}"
-        time.sleep(0.05)
+    wait_for(lambda: not any(map(alive, pids_in(tmp_path))))
 
 
-def _wait_for(look, count):
-    deadline = time.monotonic() + 60
-    while len(found := look()) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
-def _alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def pids_in(folder):
+    return [int(p.name) for p in folder.iterdir() if p.name.isdigit()]

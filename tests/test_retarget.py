@@ -29,6 +29,7 @@ from autocompress.values.recipe import Recipe
 from autocompress.values.space import Choice, Float, Int, Order, fill
 from autocompress.values.study import Budget
 
+pytestmark = pytest.mark.xdist_group("retarget")  # one worker, one study
 CHIP = "stm32h743"
 TIGHT = """\
 schema: autocompress.device/v1
@@ -49,7 +50,7 @@ SMALL = (
     .replace("trials: 3, variants: 0", "trials: 2, variants: 1")
     .replace("use: local, protocol: {warmup: 1, runs: 3, processes: 1}", "use: estimate")  # no clocks: quick
     .replace("latency_p50, ", "")
-    .replace("limits: {size: 64 kB}", "limits: {size: 64 kB}\n  operators: {channels: {round_to: 4}}")
+    .replace("limits: {size: 256 kB}", "limits: {size: 256 kB}\n  operators: {channels: {round_to: 4}}")
 )
 
 

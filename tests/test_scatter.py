@@ -1,6 +1,7 @@
 """The front as a picture of letters: golden pictures, round numbers, and nothing lost at the frame."""
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -181,6 +182,8 @@ def test_every_member_is_in_the_picture(values: list[tuple[float, float, float]]
     lines = picture.splitlines()
     assert max(map(len, lines)) <= width
     assert lines[ROWS + 1].lstrip()[0] == "└"
+    labels = re.split(r"\s{2,}", lines[ROWS + 2].strip()) if lines[ROWS + 2].strip() else []
+    assert len(labels) == lines[ROWS + 1].count("┬"), "labels do not touch"
     marks = cells(picture)
     assert len(marks["★"]) == 1
     assert len(marks.get("●", ())) <= len(found.front) - 1

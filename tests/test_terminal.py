@@ -103,7 +103,7 @@ def interrupted(command, home, times):
                 heard += line
             wait_for(lambda: any(t.state == "running" for t in stored(home)))
             os.killpg(running.pid, signal.SIGINT)
-        _, rest = running.communicate(timeout=120)
+        _, rest = running.communicate(timeout=300)
     finally:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)

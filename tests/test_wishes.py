@@ -91,13 +91,14 @@ def test_the_middle_of_a_range_is_one_of_its_values(hole, wanted):
 
 
 def test_they_come_first_once_and_are_trained_to_their_end(tmp_path):
-    study = spec(budget=Budget(trials=15), schedule={"use": "halving"})
+    study = spec(budget=Budget(trials=7), schedule={"use": "halving"})
     _, store = lived(study, tmp_path, craft=CRAFT, stops=[2, 6, 9])
     first = [t for t in store.trials() if t.origin == "first"]
     assert [t.recipe for t in first] == [filled(p) for p in known(SPACE, CRAFT)]
     assert [t.number for t in first] == list(range(len(first)))
     assert {t.state for t in first} <= {"complete", "infeasible"}
-    _, none = lived(study.model_copy(update={"first": "nothing"}), tmp_path / "none", craft=CRAFT)
+    few = study.model_copy(update={"first": "nothing", "budget": Budget(trials=2)})
+    _, none = lived(few, tmp_path / "none", craft=CRAFT)
     assert not [t for t in none.trials() if t.origin == "first"]
 
 
@@ -115,9 +116,20 @@ def one_way(random):
     return params
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=8)
 @given(st.integers(0, 10_000))
 def test_variants_share_all_that_was_trained_and_end_for_free(seed):
+    share_what_was_trained_and_end_for_free(seed)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 10_000))
+def test_many_variants_share_all_that_was_trained_and_end_for_free(seed):
+    share_what_was_trained_and_end_for_free(seed)
+
+
+def share_what_was_trained_and_end_for_free(seed):
     params = one_way(Random(seed))
     own = filled(params)
     found = [filled(p) for p in variants(SPACE, params, CRAFT, {own.key}, 4, Random(seed))]
@@ -170,7 +182,8 @@ def test_they_are_ordinary_trials_that_the_budget_caps(tmp_path):
         assert parents[t.of].origin != "variant"
         assert t.state in ("complete", "infeasible", "failed")
     assert max([t.of for t in variant].count(n) for n in {t.of for t in variant}) == 2
-    assert not any(t.origin == "variant" for t in lived(spec(), tmp_path / "off", craft=CRAFT)[1].trials())
+    _, off = lived(spec(budget=Budget(trials=4)), tmp_path / "off", craft=CRAFT)
+    assert not any(t.origin == "variant" for t in off.trials())
 
 
 # --- other seeds -----------------------------------------------------------------------------------------------------
@@ -234,10 +247,10 @@ def test_devices_can_be_the_budget(tmp_path):
 
 
 def test_a_search_that_gains_nothing_ends(tmp_path):
-    loop, _ = lived(spec(budget=Budget(trials=400, gain=Gain(least=0.02, over=15))), tmp_path)
-    assert 30 <= loop.paid < 200
-    patient, _ = lived(spec(budget=Budget(trials=60, gain=Gain(least=1e-9, over=50))), tmp_path / "patient")
-    assert patient.paid == 60, "the last 50 of the first 60 did gain something"
+    loop, _ = lived(spec(budget=Budget(trials=400, gain=Gain(least=0.02, over=10))), tmp_path)
+    assert 20 <= loop.paid < 130
+    patient, _ = lived(spec(budget=Budget(trials=30, gain=Gain(least=1e-9, over=25))), tmp_path / "patient")
+    assert patient.paid == 30, "the last 25 of the first 30 did gain something"
 
 
 def test_a_budget_needs_an_end():

@@ -51,15 +51,15 @@ class Threads:
 
 @dataclass(frozen=True)
 class Slow:
-    """Leaves its process id in a folder, then takes its time."""
+    """Leaves its process id in a folder, then takes its time, then says there that it has."""
 
     folder: str
     seconds: float
 
     def __call__(self, job: Job) -> Events:
-        with open(f"{self.folder}/{os.getpid()}", "w"):
-            pass
+        (mine := Path(self.folder) / str(os.getpid())).touch()
         time.sleep(self.seconds)
+        mine.write_text("ended")
         yield Done(job.number, Outcome("complete", numbers(accuracy=0.9, latency_p50=1e-3, size=1000)))
 
 

@@ -56,9 +56,6 @@ def check(
     from autocompress.errors import Failure
     from autocompress.study.here import refusal
 
-    if not quick:
-        from autocompress.study.reach import reach
-
     known = next((f for f in FORMATS if f == form), None)
     if known is None:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
@@ -82,6 +79,8 @@ def check(
             found.append(mistaken(file, "device", why, code="not-here"))
         if quick or spec.device is None:
             continue
+        from autocompress.study.reach import reach
+
         try:
             if form == "text":
                 hopeless |= _tried(spec)

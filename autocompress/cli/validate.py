@@ -48,7 +48,7 @@ def validate(
         sys.exit(NOTHING_FITS)
     _say(f"{name}: {_of(len(view.front), 'model')} on the front, {_of(many, 'fresh seed')} each")
     finished = follow(validation.beside(study), lambda brake: validation.steps(study, many, brake), plain)
-    bundle.write(view_of(study), study.folder / "report")
+    bundle.write(view_of(study, whole=True), study.folder / "report")
     found = study.validated
     if json:
         document("validation", _document(view, found))

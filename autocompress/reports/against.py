@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autocompress.reports.grid import cell
+from autocompress.values.domination import SURE
 from autocompress.values.measurement import Measurement, by_metric, within_noise
 from autocompress.values.metric import known
 
@@ -22,7 +23,6 @@ WORDS = {  # metric -> (when the number falls, when it rises)
     "throughput": ("less throughput", "more throughput"),
 }
 MINUS = "−"
-SURE = 1.96  # standard errors: a claim is made only if the 95 % interval of the difference excludes zero
 
 
 @dataclass(frozen=True)

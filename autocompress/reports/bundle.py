@@ -14,6 +14,7 @@ from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.drawing.picture import pdf, png
 from autocompress.reports.frame import front_frame, parquet, trials_frame
 from autocompress.reports.grid import front_grid, heading
+from autocompress.reports.markdown import code
 from autocompress.reports.page import page
 from autocompress.reports.table import STAR, compared_metrics, why_none
 from autocompress.reports.view import StudyView
@@ -108,12 +109,6 @@ def comment(view: StudyView) -> str:
         "\n".join([*lines, f"Trials: {code(str(counts(view.trials)))}", "", f"Study {code(view.spec.hash[:12])}"])
         + "\n"
     )
-
-
-def code(text: str) -> str:
-    """Text that Markdown leaves alone: no markup, no mention, no broken table."""
-    line = " ".join(text.split()).replace("`", "'").replace("|", "\\|")
-    return f"`{line if len(line) <= 400 else line[:397] + '...'}`" if line else ""
 
 
 def _rows(view: StudyView) -> list[str]:

@@ -7,6 +7,7 @@ from rich.console import Group as Stack
 from rich.text import Text
 
 from autocompress.reports.grid import ESTIMATED, cell, heading
+from autocompress.reports.markdown import code
 from autocompress.reports.sheet import Sheet
 from autocompress.values.attainment import Goal, Lead
 from autocompress.values.compared import Attainment, Beaten, Comparison, Group, Member, Side
@@ -31,8 +32,6 @@ def ruled(c: Comparison, width: int) -> Stack:
 
 def markdown(c: Comparison) -> str:
     """For a pull request."""
-    from autocompress.reports.bundle import code  # here: it brings the charts with it
-
     title = f"### autocompress: {' against '.join(code(s.name) for s in c.sides)}\n"
     texts = [part.markdown(code) if isinstance(part, Sheet) else _listed(part, code) for part in parts(c)]
     return "\n".join([title, *texts])

@@ -122,6 +122,9 @@
       live.style.minHeight = "";
       if (view.getState().signals.chosen) { views.push(view); listen(view); keys(figure); }
       brush(view, live);
+      live.setAttribute("role", "img");
+      live.setAttribute("aria-label", place.getAttribute("aria-label"));
+      live.querySelector("svg").setAttribute("aria-hidden", "true");
       place.remove();
     } catch (error) {  // the picture that was there serves as well
       live.remove();

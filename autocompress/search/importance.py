@@ -29,6 +29,7 @@ def importance(rows: Sequence[dict[str, Cell]], costs: Sequence[float], names: S
     spaces = {name: space for name in names if (space := _space([r[name] for r in rows if name in r]))}
     if len(rows) < FEWEST or not spaces:
         return {}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental features of Optuna
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))

@@ -6,6 +6,7 @@ no transaction; the study's owner stores each finished answer at once.
 
 import copy
 import warnings
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,11 @@ class Search:
         self._seed = seed
         self._study = optuna.create_study(directions=[o.direction for o in objectives], sampler=RandomSampler(0))
         self._open: dict[int, optuna.Trial] = {}
+        self._waiting: deque[int] = deque()  # in the order in which they were put there
         for frozen in history:
             self._study.add_trial(_lesson(frozen))
+            if frozen.state == TrialState.WAITING:
+                self._waiting.append(frozen.number)
             if frozen.state == TrialState.RUNNING:
                 self._open[frozen.number] = self._reopened(frozen.number)
 
@@ -53,6 +57,8 @@ class Search:
             trial = self._study.ask()
             picked = self._picked(trial)
         assert trial.number == number
+        if self._waiting:
+            self._waiting.popleft()
         recipe = Recipe.of(fill(self._space, lambda path, hole: picked[path]))
         for name, value in {"recipe": recipe.text, **(attributes or {}), **trial.user_attrs}.items():
             trial.set_user_attr(name, value)
@@ -85,7 +91,9 @@ class Search:
     def enqueue(self, params: Mapping[str, Value], attributes: Mapping[str, Any]) -> FrozenTrial:
         """Ask for these very values next."""
         self._study.enqueue_trial(dict(params), user_attrs=dict(attributes))
-        return self._study.get_trials(deepcopy=False)[-1]
+        frozen = self._study.get_trials(deepcopy=False)[-1]
+        self._waiting.append(frozen.number)
+        return frozen
 
     def _picked(self, trial: optuna.Trial) -> dict[str, Value]:
         picked: dict[str, Value] = {}
@@ -102,8 +110,7 @@ class Search:
         return picked
 
     def _next_number(self) -> int:
-        trials = self._study.get_trials(deepcopy=False)
-        return next((t.number for t in trials if t.state == TrialState.WAITING), len(trials))
+        return self._waiting[0] if self._waiting else len(self._study.get_trials(deepcopy=False))
 
     def _is_settled(self, number: int) -> bool:
         """Whether its whole recipe was wished for: what is left to be drawn is of no use to it."""

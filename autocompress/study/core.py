@@ -120,16 +120,16 @@ class Loop:
     @property
     def paid(self) -> float:
         """What was spent of the budget, in whole trainings."""
-        return self._purse.paid(self.trials.values())
+        return self._purse.paid(self.trials)
 
     @property
     def paid_for_done(self) -> float:
         """The same without what is running or waits."""
-        return self._purse.paid(t for t in self.trials.values() if t.state not in ("running", "waiting"))
+        return self._purse.paid(self.trials, also_open=False)
 
     def share(self, elapsed: float) -> float:
         """How much of the budget is gone, after so many seconds of this run."""
-        return self._purse.share(self.trials.values(), elapsed)
+        return self._purse.share(self.trials, elapsed)
 
     # --- the loop ---
 
@@ -175,7 +175,7 @@ class Loop:
             return None
         if self._unfinished:
             return self._unfinished.pop(0)
-        if not self._purse.in_time(self.trials.values(), elapsed):
+        if not self._purse.in_time(self.trials, elapsed):
             return None
         if self._queued:
             return self._asked()
@@ -207,8 +207,11 @@ class Loop:
         return trial
 
     def _goes_on(self, rung: Rung) -> bool:
-        """The schedule's word, from what this rung has seen so far: accuracy now, costs as the gate knows them."""
-        known = by_metric(self._gate_said.get(rung.number, ()) + rung.measurements)
+        """The schedule's word, from what this rung has seen so far: accuracy now, costs as the gate knows them.
+
+        Its first word on each: weights can be counted of everybody, files are looked at of some, and take more.
+        """
+        known = by_metric(self._gate_said.get(rung.number, ())[::-1] + rung.measurements)
         costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
         macs = math.log(max(known["macs"].value, 1.0)) if "macs" in known else None
         keep, notes = self.rungs.judged(rung.number, rung.at, (*costs, macs))
@@ -255,8 +258,12 @@ class Loop:
         self.store.finish(self._search.tell(trial.number, ENDS[trial.state], values, constraints, self._lesson(trial)))
 
     def _lesson(self, trial: Trial) -> Lesson:
-        """What is known of its costs, however it ended."""
+        """What is known of its costs, however it ended. What was only counted is no cost where files are measured."""
         known = by_metric(trial.measurements)
+        if trial.state != "complete":
+            whole = next((t.measurements for t in self.trials.values() if t.state == "complete"), self.baseline)
+            measured = {m.metric for m in (*whole, *self.baseline) if m.how != "counted"}
+            known = {m.metric: m for m in known.values() if m.how != "counted" or m.metric not in measured}
         costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
         return Lesson(costs, self.rungs.of(trial.number), trial.state == "failed")
 

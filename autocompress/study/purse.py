@@ -13,41 +13,58 @@ from autocompress.values.study import Budget, StudySpec
 from autocompress.values.trial import Trial
 
 FREE = ("variant", "replica")  # capped by numbers of their own
+OPEN = ("running", "waiting")
 EXHAUSTED = 50  # recipes in a row that had been tried before: the space holds nothing new
+
+Trials = Mapping[int, Trial]  # all of a study, by their numbers from 0
 
 
 class Purse:
-    """Counts from the trials themselves, so it is right after any interruption."""
+    """Counts from the trials themselves, so it is right after any interruption. What has ended is counted once."""
 
     def __init__(self, budget: Budget, rungs: Rungs) -> None:
         self._budget, self._rungs = budget, rungs
+        self._counted, self._price_of_these, self._seconds_of_these = 0, 0.0, 0.0  # trials up to a number
 
-    def paid(self, trials: Iterable[Trial]) -> float:
-        """In whole trainings."""
-        return sum(map(self._price, trials))
+    def paid(self, trials: Trials, *, also_open: bool = True) -> float:
+        """In whole trainings. What is running or waits is paid for already, unless somebody wants to know without."""
+        rest = self._not_counted(trials)
+        return self._price_of_these + sum(self._price(t) for t in rest if also_open or t.state not in OPEN)
 
-    def in_time(self, trials: Iterable[Trial], elapsed: float) -> bool:
+    def in_time(self, trials: Trials, elapsed: float) -> bool:
         """Whether clocks allow to begin anything."""
         wall, device = self._budget.seconds, self._budget.device_seconds
-        return (wall is None or elapsed < wall) and (device is None or sum(t.seconds for t in trials) < device)
+        return (wall is None or elapsed < wall) and (device is None or self._seconds(trials) < device)
 
-    def lasts(self, trials: Mapping[int, Trial], so_far: Front) -> bool:
+    def lasts(self, trials: Trials, so_far: Front) -> bool:
         """Whether to ask for something new, as far as no clock decides."""
-        budget, every = self._budget, trials.values()
-        if budget.trials is not None and (self.paid(every) >= budget.trials or len(trials) >= budget.most_asked):
+        budget = self._budget
+        if budget.trials is not None and (self.paid(trials) >= budget.trials or len(trials) >= budget.most_asked):
             return False
         return not (_exhausted(trials) or (budget.gain is not None and self._stale(trials, so_far)))
 
-    def share(self, trials: Iterable[Trial], elapsed: float) -> float:
+    def share(self, trials: Trials, elapsed: float) -> float:
         """How much of the budget is gone, by whatever will end it first."""
-        budget, every = self._budget, list(trials)
-        ended = [t for t in every if t.state not in ("running", "waiting")]
-        gone = [0.0]
-        if budget.trials is not None:
-            gone.append(self.paid(ended) / budget.trials if budget.trials else len(ended) / max(1, len(every)))
+        budget, gone = self._budget, [0.0]
+        if budget.trials:
+            gone.append(self.paid(trials, also_open=False) / budget.trials)
+        elif budget.trials is not None:
+            gone.append(sum(t.state not in OPEN for t in trials.values()) / max(1, len(trials)))
         gone += [] if budget.seconds is None else [elapsed / budget.seconds]
-        gone += [] if budget.device_seconds is None else [sum(t.seconds for t in every) / budget.device_seconds]
+        gone += [] if budget.device_seconds is None else [self._seconds(trials) / budget.device_seconds]
         return min(1.0, max(gone))
+
+    def _seconds(self, trials: Trials) -> float:
+        rest = self._not_counted(trials)
+        return self._seconds_of_these + sum(t.seconds for t in rest)
+
+    def _not_counted(self, trials: Trials) -> list[Trial]:
+        """The last few, from the first that has not ended."""
+        while self._counted < len(trials) and (t := trials[self._counted]).state not in OPEN:
+            self._price_of_these += self._price(t)
+            self._seconds_of_these += t.seconds
+            self._counted += 1
+        return [trials[number] for number in range(self._counted, len(trials))]
 
     def _price(self, t: Trial) -> float:
         if t.origin == "inherited" and t.cached == t.stages:  # that training was paid for elsewhere
@@ -57,7 +74,7 @@ class Purse:
         share = self._rungs.share(t.number) if t.state == "stopped" else 1.0
         return share - self._rungs.begun(t.number)
 
-    def _stale(self, trials: Mapping[int, Trial], so_far: Front) -> bool:
+    def _stale(self, trials: Trials, so_far: Front) -> bool:
         """Whether the last trainings brought too little."""
         gain = self._budget.gain
         assert gain is not None
@@ -77,10 +94,10 @@ def paid(spec: StudySpec, history: Iterable[FrozenTrial]) -> float:
     every = list(history)
     rungs = Rungs(make(Schedule, spec.schedule))
     rungs.relive({f.number: f.user_attrs for f in every})
-    ended = [t for t in map(as_trial, every) if t.state not in ("running", "waiting")]
-    return Purse(spec.budget, rungs).paid(ended)
+    trials = {f.number: as_trial(f) for f in every}
+    return Purse(spec.budget, rungs).paid(trials, also_open=False)
 
 
-def _exhausted(trials: Mapping[int, Trial]) -> bool:
-    last = sorted(trials)[-EXHAUSTED:]
-    return len(last) == EXHAUSTED and all(trials[n].same_as is not None for n in last)
+def _exhausted(trials: Trials) -> bool:
+    last = range(len(trials) - EXHAUSTED, len(trials))
+    return last.start >= 0 and all(trials[number].same_as is not None for number in last)

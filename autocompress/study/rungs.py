@@ -46,6 +46,8 @@ class Rungs:
 
     def promote(self, trials: Iterable[Trial]) -> int | None:
         """A stopped trial that by now deserves to go on, the one that came farthest first."""
+        if not self.seen:
+            return None
         every = list(trials)
         gone = {t.of for t in every if t.origin == "promoted"}
         stopped = {t.number for t in every if t.state == "stopped"} - gone

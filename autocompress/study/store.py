@@ -27,6 +27,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 NOTES = ("fidelity", "seed", "retry_of", "origin", "of")  # about a trial, known when it is asked for
 STATES = {TrialState.WAITING: "waiting", TrialState.RUNNING: "running"}
+_fitting = set[str]()  # files whose tables this process has seen to be those of this Optuna: looking takes 20 ms
 
 
 class Store:
@@ -164,7 +165,9 @@ def _file(url: str) -> RDBStorage:
     path = Path(sqlalchemy.engine.make_url(url).database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_network(path.parent)
-    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 30}})
+    seen = url in _fitting and path.exists()
+    storage = RDBStorage(url, {"connect_args": {"timeout": 30}}, skip_compatibility_check=seen)
+    _fitting.add(url)
 
     @sqlalchemy.event.listens_for(storage.engine, "connect")
     def _faster(connection: Any, _record: object) -> None:

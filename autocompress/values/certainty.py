@@ -6,13 +6,15 @@ from typing import Literal
 import numpy as np
 
 from autocompress.values.front import Front
-from autocompress.values.hypervolume import nondominated
+from autocompress.values.hypervolume import Points, nondominated
 from autocompress.values.limit import Objective
 from autocompress.values.trial import Trial
 
 Standing = Literal["on the front", "within noise", "beaten"]
 DRAWS = 1000
 MAYBE = 0.1  # who is not beaten in so many of the draws is within noise of the front
+CLEAR = 4.0  # standard errors
+MOST = 150  # contenders; those behind them would hardly ever get there
 SURE = 0.5  # a member that is beaten in more than half of the draws is only within noise of it
 
 
@@ -20,14 +22,11 @@ def shares(trials: Sequence[Trial], objectives: Sequence[Objective], draws: int 
     """Trial -> the share of draws in which nobody beats it; each number is normal around its value."""
     if not trials:
         return {}
-    found = [[t.measured(o.metric) for o in objectives] for t in trials]
-    values = np.array([[m.value if m else np.nan for m in row] for row in found])
-    spreads = np.array([[(m.spread or 0.0) if m else 0.0 for m in row] for row in found])
-    signs = np.array([1.0 if o.direction == "minimize" else -1.0 for o in objectives])
+    values, spreads = _numbers(trials, objectives)
     rng = np.random.default_rng(0)
     wins = np.zeros(len(trials))
     for _ in range(draws):
-        wins += nondominated((values + spreads * rng.standard_normal(values.shape)) * signs)
+        wins += nondominated(values + spreads * rng.standard_normal(values.shape))
     return {t.number: float(won / draws) for t, won in zip(trials, wins, strict=True)}
 
 
@@ -44,21 +43,29 @@ def standings(front: Front, near: Sequence[Trial], certain: Mapping[int, float])
     return found
 
 
-def contenders(front: Front, trials: Sequence[Trial], errors: float = 4.0) -> list[Trial]:
-    """Fitting trials that could be on the front: no member beats them by more than so many standard errors in all."""
+def contenders(front: Front, trials: Sequence[Trial]) -> list[Trial]:
+    """Fitting trials that noise could carry to the front: those that no member clearly beats, the nearest MOST."""
     members = {t.number for t in front.members}
     keys = {t.recipe.key for t in front.members}
-    others = [t for t in trials if t.feasible and t.number not in members and t.recipe.key not in keys]
-    return [t for t in others if not any(_clearly(m, t, front.objectives, errors) for m in front.members)]
+    names = [o.metric for o in front.objectives]
+    others = [t for t in trials if t.number not in members and t.feasible and t.recipe.key not in keys]
+    others = [t for t in others if all(t.measured(name) for name in names)]
+    if not others or not front.members:
+        return []
+    values, spreads = _numbers(others, front.objectives)
+    far = np.full(len(others), -np.inf)  # standard errors by which the clearest of the members is ahead everywhere
+    for value, spread in zip(*_numbers(front.members, front.objectives), strict=True):
+        ahead, noise = values - value, np.hypot(spreads, spread)
+        errors = np.where(noise > 0, ahead / np.where(noise > 0, noise, 1.0), np.where(ahead >= 0, np.inf, -np.inf))
+        far = np.maximum(far, errors.min(axis=1))
+    nearest = [i for i in np.argsort(far, kind="stable") if far[i] < CLEAR][:MOST]
+    return [others[i] for i in sorted(nearest)]
 
 
-def _clearly(a: Trial, b: Trial, objectives: Sequence[Objective], errors: float) -> bool:
-    """Whether `a` beats `b` in every objective even if both are off by so many standard errors."""
-    for o in objectives:
-        x, y = a.measured(o.metric), b.measured(o.metric)
-        if x is None or y is None:
-            return False
-        noise = errors * float(np.hypot(x.spread or 0.0, y.spread or 0.0))
-        if o.signed(x.value) > o.signed(y.value) - noise:
-            return False
-    return True
+def _numbers(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Points, Points]:
+    """Values, to be minimised, and their spreads."""
+    found = [[t.measured(o.metric) for o in objectives] for t in trials]
+    signs = [1.0 if o.direction == "minimize" else -1.0 for o in objectives]
+    values = [[(m.value if m else np.nan) * s for m, s in zip(row, signs, strict=True)] for row in found]
+    spreads = [[(m.spread or 0.0) if m else 0.0 for m in row] for row in found]
+    return np.array(values), np.array(spreads)

@@ -111,22 +111,22 @@ class Comparison:
 def compared(entrants: Sequence[Entrant]) -> Comparison:
     """At least two; ratios and changes are against the first."""
     objectives = shared(entrants)
-    fronts = [_front(c, objectives) for c in entrants]
+    fronts = [_front(e, objectives) for e in entrants]
     point = _reference(entrants, fronts, objectives)
     volumes = [shaken(f, point) for f in fronts]
     members = tuple(m for i, f in enumerate(fronts) for m in _members(i, f, fronts))
     sides = tuple(
         Side(
-            c,
+            e,
             fronts[i],
             volumes[i],
             volumes[i].value / volumes[0].value if volumes[0].value else None,
             sum(m.joint for m in members if m.study == i),
-            _changed(entrants[0].spec, c.spec),
+            _changed(entrants[0].spec, e.spec),
         )
-        for i, c in enumerate(entrants)
+        for i, e in enumerate(entrants)
     )
-    alike = repeated([c.spec for c in entrants])
+    alike = repeated([e.spec for e in entrants])
     groups = tuple(_group(one, fronts, volumes, objectives) for one in alike if len(one.runs) >= RUNS)
     return Comparison(
         objectives,

@@ -27,13 +27,13 @@ def shared(entrants: Sequence[Entrant]) -> tuple[Objective, ...]:
     """What all of them want to improve, in the order of the first."""
     if len(entrants) < 2:
         raise ValueError("name at least two studies")
-    wanted = [{(o.metric, o.direction) for o in c.spec.objectives} for c in entrants]
+    wanted = [{(o.metric, o.direction) for o in e.spec.objectives} for e in entrants]
     common = set.intersection(*wanted)
     found = tuple(o for o in entrants[0].spec.objectives if (o.metric, o.direction) in common)
     if len(found) < 2:
         what = f"only {found[0].metric}" if found else "none"
         each = "; ".join(
-            f"{c.spec.name}: {', '.join(f'{o.metric} ({o.direction})' for o in c.spec.objectives)}" for c in entrants
+            f"{e.spec.name}: {', '.join(f'{o.metric} ({o.direction})' for o in e.spec.objectives)}" for e in entrants
         )
         raise ValueError(f"a comparison needs two objectives that all studies share, and these share {what} ({each})")
     return found

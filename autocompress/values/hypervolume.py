@@ -40,7 +40,8 @@ def _volume(points: Points, reference: Points) -> float:
         depth = heights[i + 1] - heights[i]
         if depth > 0:
             slab = points[: i + 1, :-1]
-            total += depth * _volume(slab[nondominated(slab)], reference[:-1])
+            kept = slab if slab.shape[1] == 2 else slab[nondominated(slab)]  # an area sees who is beaten by itself
+            total += depth * _volume(kept, reference[:-1])
     return total
 
 

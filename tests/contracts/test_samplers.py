@@ -48,9 +48,9 @@ def test_answers_lie_in_the_space(name, encoding, tmp_path):
 def test_the_seed_decides(name, tmp_path):
     one = [t.recipe for t in lived(study(name), tmp_path / "one")[0].trials.values()]
     same = [t.recipe for t in lived(study(name), tmp_path / "same")[0].trials.values()]
-    other = [t.recipe for t in lived(study(name, seed=1), tmp_path / "other")[0].trials.values()]
+    other = [t.recipe for t in lived(study(name, seed=1, trials=5), tmp_path / "other")[0].trials.values()]
     assert one == same
-    assert one != other
+    assert one[:5] != other[:5]
 
 
 @pytest.mark.parametrize("name", [n for n in SAMPLERS if n != "gp"])  # its numbers end 1e-5 apart, not bit-equal

@@ -55,4 +55,6 @@ def _times(t: Trial) -> Html | None:
     lines = [tag("li", f"{known(m).title}: {cell(found[m])}") for m in TIMES if m in found]
     parity = found["accuracy"].note if "accuracy" in found else ""
     lines += [tag("li", sentence(parity))] if parity else []
-    return tag("div", tag("h3", "The file when it runs"), tag("ul", *lines)) if lines else None
+    digest = t.artifacts.get("model")
+    lines += [tag("li", "SHA-256 ", tag("code", digest))] if digest else []
+    return tag("div", tag("h3", "The file"), tag("ul", *lines)) if lines else None

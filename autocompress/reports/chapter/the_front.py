@@ -72,9 +72,7 @@ def _row(view: StudyView, row: Row, trial: Trial | None, metrics: list[str]) -> 
     if view.validated:
         cells.append(_again(view, trial))
     digest = trial.artifacts.get("model", "") if trial else ""
-    file = (
-        tag("span", " · file ", tag("code", digest[:12], title=f"SHA-256 {digest}"), class_="file") if digest else None
-    )
+    file = tag("span", " · file ", tag("code", digest[:12]), class_="file") if digest else None
     recipe = tag("td", tag("code", row.cells[-1]), file, colspan=str(len(cells)))
     kind = "baseline" if row.number is None else "picked" if row.picked else "model"
     return tag("tbody", tag("tr", *cells), tag("tr", recipe, class_="recipe"), class_=kind)

@@ -12,6 +12,7 @@ from autocompress.values.metric import known, scaled_unit
 
 PLAIN = (1, 1.5, 2, 3, 5, 8)  # within a decade; between them the eye needs nothing
 MOST_TICKS = 9
+LONGEST = 30  # letters of a name; there is more to be written
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def axis(objective: Objective, core: Sequence[float], more: Iterable[float] = ()
     log = (objective.scale or found.scale) == "log" and min(core) > 0
     factor, unit = (0.01, "%") if found.unit == "fraction" else scaled_unit(name, _middle(core))
     arrow = "lower is better" if better < 0 else "higher is better"
-    title = f"{found.title}{f', {unit}' if unit else ''} ({arrow})"
+    name_of = found.title if len(found.title) <= LONGEST else f"{found.title[: LONGEST - 1]}…"
+    title = f"{name_of}{f', {unit}' if unit else ''} ({arrow})"
     forward, back = (math.log, math.exp) if log else (float, float)
     low, high = (forward(edge / factor) for edge in (min(core), max(core)))
     room = max(high - low, 0.35 if log else 0.02 * max(abs(high), 1e-9))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 
 from autocompress.reports.drawing.look import BARE, FRONT, INK, LINE, MUTED, Drawn
+from autocompress.reports.drawing.placing import LETTER
 
 ROW = 22  # pixels
 
@@ -12,8 +13,9 @@ ROW = 22  # pixels
 def importance_chart(shares: Mapping[str, Mapping[str, float]], names: Sequence[str], *, width: int) -> Drawn:
     """One column of bars for each objective; `shares` by its title, then by choice."""
     rows, heads = [], []
+    room = int(0.72 * width / max(len(shares), 1) / LETTER)
     for j, (title, found) in enumerate(shares.items()):
-        heads.append({"x": j, "name": names[0], "text": title})
+        heads.append({"x": j, "name": names[0], "text": title if len(title) <= room else f"{title[: room - 1]}…"})
         for name in names:
             share = found.get(name, 0.0)
             said = "<1 %" if share < 0.01 else f"{100 * share:.0f} %"

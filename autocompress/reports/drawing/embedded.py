@@ -8,18 +8,18 @@ from autocompress.reports.drawing.picture import Picture, inline
 from autocompress.reports.html import Html, tag
 
 
-def embedded(figures: Figures, name: str, caption: str | None = None, **data: str) -> Html | None:
+def embedded(figures: Figures, name: str, **data: str) -> Html | None:
     """The figure of this name, if the study holds enough for it."""
     picture = figures.all.get(name)
-    return figure(picture, figures.svgs[name], caption, **data) if picture else None
+    return figure(picture, figures.svgs[name], **data) if picture else None
 
 
-def figure(picture: Picture, svg: str, caption: str | None = None, **data: str) -> Html:
+def figure(picture: Picture, svg: str, **data: str) -> Html:
     return tag(
         "figure",
         tag("div", Html(inline(svg, picture.name)), class_="canvas", role="img", aria_label=picture.said),
         tag("script", data_script(picture.spec({}, fluid=True)), type="application/json"),
-        tag("figcaption", caption) if caption else None,
+        tag("figcaption", picture.caption, class_="quiet") if picture.caption else None,
         class_="chart",
         data_uses=" ".join(picture.uses),
         aria_label=picture.said,

@@ -12,7 +12,7 @@ from autocompress.reports.drawing.bars import importance_chart, shares_chart
 from autocompress.reports.drawing.growth import growth_chart
 from autocompress.reports.drawing.picture import Picture
 from autocompress.reports.drawing.points import Points
-from autocompress.reports.drawing.tradeoff import tradeoff
+from autocompress.reports.drawing.tradeoff import beyond, tradeoff
 from autocompress.reports.drawing.weights import weights_chart
 from autocompress.reports.view import StudyView
 from autocompress.values.metric import known
@@ -87,9 +87,11 @@ class Figures:
             f"{names}: {kinds['front']} on the front, {kinds['noise']} within noise of it, {kinds['beaten']} beaten, "
             f"{kinds['breaks']} beyond a limit. The table of the front holds the same numbers."
         )
+        out = beyond(self.points, x, y)
+        caption = f"{out} {'trial lies' if out == 1 else 'trials lie'} beyond the frame." if out else ""
         size = {"width": WIDE, "height": 400} if large else {"width": HALF, "height": 290}
         chart = tradeoff(self.points, x, y, large=large, **size)
-        return Picture(f"{ay.metric}-{ax.metric}".replace("_", "-"), said, chart, ("points",))
+        return Picture(f"{ay.metric}-{ax.metric}".replace("_", "-"), said, chart, ("points",), caption)
 
     def _every(self) -> Iterator[Picture]:
         yield from self.tradeoffs

@@ -7,7 +7,7 @@ import altair as alt
 
 from autocompress.reports.drawing.axis import Axis, axis
 from autocompress.reports.drawing.look import FRONT, GOOD, INK, MUTED, PAPER, PICK, Drawn
-from autocompress.reports.drawing.placing import Place, Sheet
+from autocompress.reports.drawing.placing import Place, Sheet, beside
 from autocompress.reports.drawing.tradeoff import stairs
 from autocompress.values.front import Front
 from autocompress.values.limit import Objective
@@ -65,7 +65,7 @@ def _said(name: str, t: Trial, x: Objective, y: Objective) -> str:
 def _label(name: str, end: tuple[float, float], place: Place, colour: str, ax: Axis, ay: Axis) -> alt.Chart:
     row = _table([{"x": end[0], "y": end[1], "text": name}])
     mark = alt.Chart(row).mark_text(
-        color=colour, fontWeight=600, align=place.align, dx=place.dx, dy=place.dy, baseline="alphabetic"
+        color=colour, fontWeight=600, **beside(name, end[0], place), dy=place.dy, baseline="alphabetic"
     )
     made: alt.Chart = mark.encode(text="text:N", **_at(ax, ay))
     return made

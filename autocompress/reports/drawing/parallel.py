@@ -77,7 +77,7 @@ def parallel(points: Points, found: Sequence[Rail], *, width: int, height: int) 
 
     uprights = alt.Chart(_rows({"i": i, "y": 0.0, "y2": 1.0} for i in range(many)))
     marks = [{"i": i, "y": at, "text": text} for i, rail in enumerate(found) for at, text in rail.labels]
-    titles = [{"i": i, "y": 1.14 if i % 2 else 1.07, "text": rail.title} for i, rail in enumerate(found)]
+    titles = [{"i": i, "y": 1.14 if i % 2 else 1.07, "text": _clip(rail.title)} for i, rail in enumerate(found)]
     list_of = ", ".join(f"brush{i}" for i in range(many))
     halo: dict[str, Any] = {"stroke": PAPER, "strokeWidth": 3, "strokeOpacity": 0.85}
     scribe, heading = alt.Chart(_rows(marks)), alt.Chart(_rows(titles))

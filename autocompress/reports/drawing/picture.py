@@ -23,6 +23,7 @@ class Picture:
     said: str
     chart: Any
     uses: tuple[str, ...] = ()  # tables that charts of a page share
+    caption: str = ""
 
     def spec(self, tables: Datasets, *, fluid: bool = False) -> dict[str, Any]:
         """Vega-Lite; `fluid` takes the width of the place where it is shown, and its shared tables from there."""
@@ -46,7 +47,10 @@ def inline(svg: str, name: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
     return re.sub(
-        r'<svg([^>]*?) width="(\d+)(?:\.\d+)?" height="\d+(?:\.\d+)?"', r'<svg\1 style="max-width:\2px"', svg, count=1
+        r'<svg([^>]*?) width="(\d+)(?:\.\d+)?" height="\d+(?:\.\d+)?"',
+        r'<svg\1 aria-hidden="true" style="max-width:\2px"',
+        svg,
+        count=1,
     )
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import altair as alt
 
 LETTER, LINE = 6.4, 14.0  # pixels that a letter of the charts takes
 GAP = 10.0
@@ -61,3 +63,13 @@ def _box(text: str, x: float, y: float, place: Place) -> Box:
     left = x + place.dx - {"left": 0.0, "right": wide, "center": wide / 2}[place.align]
     base = y + place.dy
     return left, base - LINE + 3, left + wide, base + 3
+
+
+def beside(text: str, x: float, place: Place) -> dict[str, Any]:
+    """Align and offset of a text at `x`; on a narrower screen than it was placed for it goes to the other side."""
+    wide, gap = LETTER * len(text), abs(place.dx)
+    if place.align == "center":
+        return {"align": "center", "dx": place.dx}
+    right, left = f"scale('x', {x!r}) + {wide + gap:.0f} > width", f"scale('x', {x!r}) < {wide + gap:.0f}"
+    to_left = f"{right} && !({left})" if place.align == "left" else f"!({left}) || ({right})"
+    return {"align": alt.expr(f"{to_left} ? 'right' : 'left'"), "dx": alt.expr(f"{to_left} ? {-gap:g} : {gap:g}")}

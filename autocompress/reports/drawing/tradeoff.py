@@ -8,13 +8,14 @@ import altair as alt
 
 from autocompress.reports.drawing.axis import Axis
 from autocompress.reports.drawing.look import BEATEN, CROSS, FRONT, INK, LIMIT, MUTED, PAPER, PICK, STAR, Drawn
-from autocompress.reports.drawing.placing import Place, Sheet
+from autocompress.reports.drawing.placing import Place, Sheet, beside
 from autocompress.reports.drawing.points import Points, Row
 from autocompress.values.metric import show
 
 SHARED = alt.NamedData(name="points")  # one table for all charts of a page
 Side = tuple[int, Axis]
 Size = tuple[int, int]
+LOW = 0.12  # share of the height that a name takes at most
 
 
 def tradeoff(points: Points, x: int, y: int, *, width: int, height: int, large: bool) -> Drawn:
@@ -27,7 +28,6 @@ def tradeoff(points: Points, x: int, y: int, *, width: int, height: int, large: 
         *_stairs(points, ax, ay, x, y),
         *_trials(points, (x, ax), (y, ay)),
         *_chosen((x, ax), (y, ay)),
-        *_off_scale(points, ax, ay, sheet, (width, height)),
         *_picks(points, ax, ay, sheet, (width, height), names=large),
         *_references(points, ax, ay, sheet, (width, height)),
     ]
@@ -50,6 +50,8 @@ def _table(rows: Sequence[Row]) -> alt.InlineData:
 def _forbidden(points: Points, ax: Axis, ay: Axis, sheet: Sheet, size: Size) -> list[alt.Chart]:
     """A wash over everything beyond a limit, and its edge with a name; a limit far away is only named."""
     found = []
+    edges = [ay.share(ay.at(x.bound)) for x in points.view.front.limits if x.metric == ay.metric and x.bound]
+    low = any(0 <= share < LOW for share in edges)  # a name stands at the foot already
     for limit in points.view.front.limits:
         for a, here in ((ax, "x"), (ay, "y")):
             if limit.metric != a.metric or limit.bound is None:
@@ -76,7 +78,8 @@ def _forbidden(points: Points, ax: Axis, ay: Axis, sheet: Sheet, size: Size) -> 
             at = {"x": edge, "y": ay.low} if here == "x" else {"x": ax.high, "y": edge}
             right = here == "y" or ax.share(edge) > 0.5
             below = here == "y" and ay.share(edge) > 0.5
-            place = Place(-5.0 if right else 5.0, 14.0 if below else -6.0, "right" if right else "left")
+            up = -24.0 if here == "x" and low else -6.0
+            place = Place(-5.0 if right else 5.0, 14.0 if below else up, "right" if right else "left")
             sheet.take(text, *_pixel(at["x"], at["y"], ax, ay, size), place)
             found.append(_text(text, at["x"], at["y"], ax, ay, place, color=LIMIT, fontWeight=600))
     return found
@@ -203,21 +206,15 @@ def _picks(points: Points, ax: Axis, ay: Axis, sheet: Sheet, size: Size, *, name
     return found
 
 
-def _off_scale(points: Points, ax: Axis, ay: Axis, sheet: Sheet, size: Size) -> list[alt.Chart]:
-    """Trials beyond the frame are counted, not dropped in silence."""
-    index = {a.metric: i for i, a in enumerate(points.axes)}
-    i, j = index[ax.metric], index[ay.metric]
-    out = [r for r in points.rows if not (ax.low <= r[f"m{i}"] <= ax.high and ay.low <= r[f"m{j}"] <= ay.high)]
-    if not out:
-        return []
-    text, place = f"{len(out)} {'trial' if len(out) == 1 else 'trials'} beyond the frame", Place(6.0, -6.0, "left")
-    sheet.take(text, *_pixel(ax.low, ay.low, ax, ay, size), place)
-    return [_text(text, ax.low, ay.low, ax, ay, place, color=MUTED)]
+def beyond(points: Points, x: int, y: int) -> int:
+    """How many trials lie beyond the frame of a chart."""
+    ax, ay = points.axes[x], points.axes[y]
+    return sum(not (ax.low <= r[f"m{x}"] <= ax.high and ay.low <= r[f"m{y}"] <= ay.high) for r in points.rows)
 
 
 def _text(text: str, x: float, y: float, ax: Axis, ay: Axis, place: Place, **more: Any) -> alt.Chart:
     mark = alt.Chart(_table([{"x": x, "y": y, "text": text}])).mark_text(
-        align=place.align, dx=place.dx, dy=place.dy, baseline="alphabetic", **more
+        **beside(text, x, place), dy=place.dy, baseline="alphabetic", **more
     )
     made: alt.Chart = mark.encode(x=_x("x", ax), y=_y("y", ay), text="text:N")
     return made

@@ -23,7 +23,8 @@ MOST = 300  # trials that a model is made from, the last ones
 POOL = 300  # candidates drawn at random, and as many near the front
 LOCAL = 150  # then so many near the best of them, twice
 POINTS = 400  # of the objectives' space, that a candidate may win
-ALIKE = 3  # complete trials that tell what becomes of those that were stopped
+ALIKE = 3  # complete trials, at least, that tell what becomes of those that were stopped
+NEAREST = 8  # of them, by what they cost when they were judged
 NOTHING = (None,) * 9  # is known of a rung that a trial was not judged at
 MARGIN = 0.1  # by which the space of the objectives is larger than what was seen
 
@@ -140,7 +141,7 @@ def _models(points: Array, told: Sequence[Known]) -> list[Process | None]:
 
 
 def _costs(lessons: Sequence[Lesson], objective: int) -> Known:
-    """(trial, cost, standard error); of a stopped trial what such trials came to that went on."""
+    """(trial, cost, standard error); of a stopped trial what those came to that were like it then and went on."""
     found = []
     grown = cache(lambda at: _grown(lessons, objective, at))
     for i, lesson in enumerate(lessons):
@@ -149,20 +150,23 @@ def _costs(lessons: Sequence[Lesson], objective: int) -> Known:
             found.append((i, cost, 0.0))
         elif lesson.rungs:
             at = max(lesson.rungs)
-            so_far, later = lesson.rungs[at][objective], grown(at)
-            if so_far is not None and len(later) >= ALIKE:
-                found.append((i, so_far + float(np.mean(later)), float(np.std(later)) + 1e-9))
+            so_far, (then, more) = lesson.rungs[at][objective], grown(at)
+            if so_far is not None and len(more) >= ALIKE:
+                nearest = more[np.argsort(np.abs(then - so_far), kind="stable")[:NEAREST]]
+                found.append((i, so_far + float(nearest.mean()), float(nearest.std()) + 1e-9))
     return found
 
 
-def _grown(lessons: Sequence[Lesson], objective: int, at: float) -> list[float]:
-    """By how much costs have changed between a rung and the end."""
-    return [
-        end - then
+def _grown(lessons: Sequence[Lesson], objective: int, at: float) -> tuple[Array, Array]:
+    """Costs at a rung, and by how much they have changed until the end."""
+    pairs = [
+        (then, end - then)
         for lesson in lessons
         if (end := lesson.costs[objective]) is not None
         and (then := lesson.rungs.get(at, NOTHING)[objective]) is not None
     ]
+    columns = np.array(pairs, dtype=float).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]
 
 
 def _breaches(trials: Sequence[FrozenTrial], limit: str) -> Known:

@@ -11,7 +11,8 @@ from autocompress.data.base import Images
 from autocompress.values.examination import PICTURE
 
 SIDES = (96, 80, 64, 56, 48, 40, 32, 24, 16)  # pixels; the first that leaves the file small enough is taken
-COLOURS = 64  # of a picture that has been made smaller: more make larger files, and hardly better ones
+COLOURS = 64  # of a picture that had to be made smaller: more make larger files, and hardly better ones
+SMOOTH = 48  # pixels of a side; heat has no finer details
 HOT = (226, 60, 20)  # red, green, blue
 LEVELS = 16
 OPAQUE = 200  # of 255, where it is hottest: what lies below should be seen
@@ -20,41 +21,36 @@ OPAQUE = 200  # of 255, where it is hottest: what lies below should be seen
 def picture(x: Images) -> str:
     """One image (C, H, W); three channels are colours, of others the mean is shown."""
     pixels = x.transpose(1, 2, 0) if len(x) == 3 else x.mean(0).round().astype(np.uint8)
-    return _small(Image.fromarray(pixels))
+    image = Image.fromarray(pixels)
+    tried = _png(image) if max(image.size) <= SIDES[0] else ""
+    for side in SIDES:
+        if 0 < len(tried) <= PICTURE:
+            break
+        small = _within(image, side)
+        tried = _png(small.quantize(COLOURS) if small.mode == "RGB" else small)
+    return tried
 
 
-def heat(values: NDArray[np.float32]) -> str:
+def heat(values: NDArray[np.float64]) -> str:
     """A map (H, W) from 0 to 1."""
-    levels = (np.clip(values, 0, 1) * (LEVELS - 1)).round().astype(np.uint8)
-    return _small(Image.fromarray(levels), palette=True)
+    image = _within(Image.fromarray((np.clip(values, 0, 1) * 255).round().astype(np.uint8)), SMOOTH)
+    levels = Image.fromarray((np.asarray(image) * ((LEVELS - 1) / 255)).round().astype(np.uint8))
+    levels.putpalette(bytes(HOT * LEVELS))
+    alphas = bytes(round(OPAQUE * level / (LEVELS - 1)) for level in range(LEVELS))
+    return _png(levels, transparency=alphas, bits=4)
 
 
-def _small(image: Image.Image, palette: bool = False) -> str:
-    """In base64, with sides as long as there is room for."""
-    longest = max(image.size)
-    for side in (longest, *SIDES):
-        if side > min(longest, SIDES[0]):
-            continue
-        text = _png(_resized(image, side / longest, palette), palette)
-        if len(text) <= PICTURE:
-            return text
-    raise ValueError(f"no picture of {image.size} can be made small enough")
-
-
-def _resized(image: Image.Image, times: float, palette: bool) -> Image.Image:
-    if times == 1:
+def _within(image: Image.Image, side: int) -> Image.Image:
+    """No side is longer than this."""
+    times = side / max(image.size)
+    if times >= 1:
         return image
-    wide, high = (max(1, round(side * times)) for side in image.size)
-    small = image.resize((wide, high), Image.Resampling.BOX)
-    return small.quantize(COLOURS) if small.mode == "RGB" and not palette else small
+    wide, high = (max(1, round(length * times)) for length in image.size)
+    return image.resize((wide, high), Image.Resampling.BOX)
 
 
-def _png(image: Image.Image, palette: bool) -> str:
-    settings: dict[str, object] = {}
-    if palette:
-        image = image.copy()
-        image.putpalette(bytes(HOT * LEVELS))
-        settings = {"transparency": bytes(round(OPAQUE * level / (LEVELS - 1)) for level in range(LEVELS)), "bits": 4}
+def _png(image: Image.Image, **settings: object) -> str:
+    """In base64."""
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True, **settings)
     return base64.b64encode(out.getvalue()).decode("ascii")
