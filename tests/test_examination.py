@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hands import BIGGER, SMALL, digits, fresh, lab
+from hands import BIGGER, SMALL, digits, fresh, lab, same, state
 from PIL import Image
 from test_compression import study
 from torch import nn
@@ -140,6 +140,26 @@ def test_weights_are_compared_with_those_of_the_trained_start_of_the_same_trial(
     assert examiner(bench, teacher).examined(other).weights_before is None
 
 
+@pytest.mark.parametrize(
+    "taking",
+    [
+        {"use": "prune", "by": {"use": "magnitude"}, "recover": 1},
+        {"use": "sparsify", "by": {"use": "magnitude"}, "recover": 1},
+    ],
+    ids=lambda stage: stage["use"],
+)
+def test_a_start_ends_before_anything_is_taken(bench, monkeypatch, taking):
+    recipe = Recipe.of({"student": {**SMALL, "depth": 2}, "stages": [LEARN, LEARN, taking, LEARN]})
+    stages = [make(Stage, stage) for stage in recipe.stages]
+    start = fresh({**SMALL, "depth": 2}, seed=6)
+    bench._cache.put(bench._key(Job(0, recipe), stages, 2), start, mean=digits().mean, std=digits().std)
+    if stages[2].rebuilds:
+        monkeypatch.setattr(type(stages[2]), "technique", None)  # as a stranger's stage may have none
+    found = bench.start(Job(0, recipe))
+    assert found is not None
+    assert same(state(found), state(start))
+
+
 def test_weights_on_grids_are_compared_as_they_count(bench, kept):
     found = examiner(bench, kept(SMALL)).examined(trial(kept(SMALL, in_few_bits)))
     assert found.notes == {}
@@ -164,6 +184,7 @@ def test_before_grids_norms_are_folded_as_they_are_behind_them(bench, kept):
 def test_a_network_without_convolutions_is_left_out_where_it_has_no_map(bench, kept, teacher):
     found = examiner(bench, teacher).examined(trial(kept(VIT), student=VIT))
     assert found.heat is None
+    assert '"heat":null' not in found.text()
     assert found.notes["heat"] == "there is no map of features in this network: its stages are not convolutions"
     assert None not in (found.answers, found.changes, found.light, found.layers)
     assert {"multiheadattention", "linear", "conv 2x2"} <= {layer.kind for layer in found.layers}

@@ -6,8 +6,9 @@ from views import BASE, LIMITS, TRIALS, m, numbers, printed, trial, view
 from autocompress.reports import bundle
 from autocompress.reports.against import against, points, times
 from autocompress.reports.closest import closest_miss, gap, tightest
+from autocompress.reports.duration import duration
 from autocompress.reports.grid import front_grid
-from autocompress.reports.page import duration, page
+from autocompress.reports.page import page
 from autocompress.reports.table import plain, summary
 from autocompress.values.counts import counts
 from autocompress.values.measurement import Measurement

@@ -32,7 +32,13 @@ def view_of(study: Study, rule: str = "accuracy-first", *, whole: bool = False) 
     )
     if not whole:
         return view
-    return replace(view, parts=_parts(study, view), examinations=study.examinations, validated=study.validated)
+    return replace(
+        view,
+        parts=_parts(study, view),
+        examinations=study.examinations,
+        stopped_at=study.stopped_at,
+        validated=study.validated,
+    )
 
 
 def _parts(study: Study, view: StudyView) -> tuple[Part, ...]:

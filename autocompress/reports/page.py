@@ -16,6 +16,7 @@ from autocompress.reports.chapter.the_front import the_front
 from autocompress.reports.chapter.tradeoffs import describe, tradeoffs
 from autocompress.reports.chapter.went import went
 from autocompress.reports.drawing.figures import Figures
+from autocompress.reports.duration import duration
 from autocompress.reports.html import Html, tag
 from autocompress.reports.shell import shell
 from autocompress.reports.view import StudyView
@@ -61,11 +62,3 @@ def _top(view: StudyView, chapters: list[Html]) -> Html:
         tag("button", "Light or dark", type="button", id="theme", hidden=""),
         tag("nav", *links, aria_label="On this page"),
     )
-
-
-def duration(seconds: float) -> str:
-    """`7 h 42 min`, `3 min 20 s`, `4.2 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -36,6 +36,7 @@ class StudyView:
     rule: str = "accuracy-first"
     control: tuple[Trial, ...] = ()  # of a search by chance for as much device time
     parts: tuple[Part, ...] = ()  # the fronts of those trials that do without one technique
+    stopped_at: Mapping[int, float] = field(default_factory=dict)  # share of its training that a trial had
     examinations: Mapping[int, Examination] = field(default_factory=dict)  # of members of the front, by trial
     validated: Mapping[int, Validated] = field(default_factory=dict)  # what became of members with fresh seeds
 

@@ -15,6 +15,7 @@ import sqlalchemy
 
 from autocompress.errors import StudyError, UnknownStudy
 from autocompress.plugin import make
+from autocompress.search.schedules.base import Schedule
 from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.core import Brake, Happening, Loop
 from autocompress.study.drivers.base import Driver
@@ -27,7 +28,8 @@ from autocompress.study.home import study_folder
 from autocompress.study.inheritance import NOTHING, Inheritance, kept
 from autocompress.study.lock import held, is_held
 from autocompress.study.purse import paid
-from autocompress.study.store import Store
+from autocompress.study.rungs import Rungs
+from autocompress.study.store import Store, as_trial
 from autocompress.values.craft import Craft
 from autocompress.values.examination import Examination
 from autocompress.values.front import Front, front
@@ -142,6 +144,14 @@ class Study:
     def params(self) -> dict[int, dict[str, Any]]:
         """What was picked for each trial, by its number."""
         return self._read(lambda store: {t.number: dict(t.params) for t in store.history()})
+
+    @property
+    def stopped_at(self) -> dict[int, float]:
+        """How much of its training each trial had that was stopped early."""
+        history = self._read(Store.history)
+        rungs = Rungs(make(Schedule, self.spec.schedule))
+        rungs.relive({f.number: f.user_attrs for f in history})
+        return {t.number: rungs.share(t.number) for t in map(as_trial, history) if t.state == "stopped"}
 
     @property
     def control(self) -> "Study | None":

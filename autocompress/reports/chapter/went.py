@@ -1,9 +1,12 @@
 """Where the trials went: nobody is dropped in silence."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from autocompress.reports.drawing.figures import Figures
+from autocompress.reports.duration import duration
 from autocompress.reports.html import Html, tag
+from autocompress.reports.view import StudyView
 from autocompress.values.counts import counts
 from autocompress.values.metric import known
 from autocompress.values.trial import Trial
@@ -39,15 +42,30 @@ def went(figures: Figures) -> Html | None:
         tag(
             "div",
             _small("Limits broken at the gate", [(known(k).title, str(n)) for k, n in done.refused_by.items()]),
+            _small("Stopped early", _stops(view)),
             _small("Failures", failures),
             _small(
                 "Stages",
                 [("run", str(done.stages - done.cached)), ("from the cache", str(done.cached))] if done.stages else [],
             ),
+            _small("Time of devices", _times(view)),
             class_="columns",
         ),
         id="trials",
     )
+
+
+def _stops(view: StudyView) -> list[tuple[str, ...]]:
+    """After how much of their training."""
+    found = Counter(round(100 * share) for share in view.stopped_at.values())
+    return [(f"after {percent} % of the training", str(n)) for percent, n in sorted(found.items())]
+
+
+def _times(view: StudyView) -> list[tuple[str, ...]]:
+    """What the trials of each end have taken."""
+    words = {"complete": "complete", "stopped": "stopped early", "infeasible": "refused", "failed": "failed"}
+    spent = {state: sum(t.seconds for t in view.trials if t.state == state) for state in words}
+    return [(words[state], duration(seconds)) for state, seconds in spent.items() if seconds >= 0.05]
 
 
 def _small(title: str, rows: Sequence[tuple[str, ...]]) -> Html | None:
