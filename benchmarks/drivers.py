@@ -3,8 +3,8 @@
     python -m benchmarks.drivers [jobs]
     python -m benchmarks.drivers study [trials] [sampler]
 
-The second is a whole study of such jobs: asked, stored, gated, told; for each tenth of its trials how many a second, how
-many a second of CPU, and MB.
+The second is a whole study of such jobs, asked, stored, gated and told: for each tenth of its trials how many a second
+on the wall and of CPU, and MB.
 
 Memory is this process's (VmRSS), after each tenth of the jobs: it must not grow with them. Speed is the jobs of one
 worker and of two in turns, in one run: compare these, not runs. On a machine with other work to do two workers may get

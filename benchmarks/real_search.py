@@ -12,12 +12,13 @@ thread, a home folder of their own, and a teacher that is trained before the clo
 the process and all its children, from a trial's beginning to its end: refusals, stopped trials and cheap variants too.
 Asking is not in it, and is shown apart.
 
-default      a study as its file has it if it says nothing about searching: gate, halving, known recipes, variants, ehvi
-tpe, nsga2   Optuna's samplers as they come, asked as people do it: what lies behind an option is asked for if the option
-             was taken, every candidate is trained to its end, exported and measured, then told, its limits as Optuna's
+default      a study whose file says nothing about searching: gate, halving, known recipes, variants, ehvi
+tpe, nsga2   Optuna's samplers as they come, asked as people do it: what lies behind an option is asked for if it was
+             taken, every candidate is trained to its end, exported and measured, then told, its limits as Optuna's
              constraints (in log scale, for they have other units). More than most would have: what was trained before
              with the same settings comes from the arm's own cache.
-nsga2-20     the same with a population of 20 instead of 50
+no-variants  the default, which takes its budget for trainings alone
+nsga2-20     nsga2 with a population of 20 instead of 50
 random       Optuna's RandomSampler, asked in the same way: the floor
 """
 
@@ -51,7 +52,7 @@ from autocompress.values.trial import Trial
 from benchmarks.search import Fleeting, interval
 
 ARMS = ("default", "tpe", "nsga2")
-MORE = ("nsga2-20", "random")
+MORE = ("no-variants", "nsga2-20", "random")
 MARKS = (0.25, 0.5, 1.0)  # of the budget
 STUDY = """
 schema: autocompress.study/v1
@@ -204,7 +205,14 @@ def lived(out: Path, arm: str, seed: int, seconds: float, epochs: int) -> None:
     draft = file.with_suffix(".part")
     with tempfile.TemporaryDirectory(prefix="real-search-") as home, draft.open("w") as lines:
         os.environ["AUTOCOMPRESS_HOME"] = home
-        trials = ours(spec, Path(home)) if arm == "default" else plain(sampler_of(arm), spec, Path(home))
+        match arm:
+            case "default":
+                trials = ours(spec, Path(home))
+            case "no-variants":
+                budget = spec.budget.model_copy(update={"variants": 0})
+                trials = ours(spec.model_copy(update={"budget": budget}), Path(home))
+            case _:
+                trials = plain(sampler_of(arm), spec, Path(home))
         spent, since, began = 0.0, 0.0, time.monotonic()
         for i, trial in enumerate(trials):
             spent += trial.seconds

@@ -22,6 +22,7 @@ VERBS = [
     "report",
     "compare",
     "validate",
+    "reproduce",
     "export",
     "verify",
     "plugins",

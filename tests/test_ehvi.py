@@ -42,7 +42,9 @@ def test_it_is_the_textbook_regression():
     points, values = draw.random((12, 2)), draw.random(12)
     model = Process.of(points, values, np.full(12, 0.05))
     inside = model.factor @ model.factor.T
-    shared = model._covariance(points[:1] + 0.1, points)
+    apart = np.linalg.norm(points[:1] + 0.1 - points, axis=1) * 5**0.5 / model.length
+    bumps = (1 + apart + apart**2 / 3) * np.exp(-apart)
+    shared = (model.plane * (points[:1] + 0.1) @ points.T / 2 + (1 - model.plane) * bumps).ravel()
     y = (values - values.mean()) / values.std()
     expected = values.mean() + values.std() * shared @ np.linalg.solve(inside, y)
     assert model.at(points[:1] + 0.1)[0] == pytest.approx(expected)

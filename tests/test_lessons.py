@@ -1,4 +1,4 @@
-"""What a search is told of trials that did not end, and whom it asks: numbers that mean the same, and no idle questions."""
+"""What a search is told of trials that came to no end: numbers that mean the same. And no idle questions."""
 
 import math
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ from autocompress.cli import (
     look,
     prepare,
     report,
+    reproduce,
     retarget,
     runtimes,
     validate,
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for verb in (
     *(prepare.init, prepare.check),
-    *(launch.run, launch.resume, retarget.retarget, validate.validate),
+    *(launch.run, launch.resume, retarget.retarget, validate.validate, reproduce.reproduce),
     *(look.status, look.front, report.report, compare.compare),
     *(hand_over.export, hand_over.verify),
     *(prepare.plugins, prepare.schema, prepare.doctor),

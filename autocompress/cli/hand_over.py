@@ -35,17 +35,17 @@ def export(
     from autocompress.study.study import Study
 
     view = view_for(name, storage, rule or "accuracy-first")
-    chosen = _chosen(view, trial)
+    taken = chosen(view, trial, "export")
     kept = Study.open(name, storage=storage).artifacts
     try:
-        files = parcel(view, chosen, {role: kept.get(digest) for role, digest in chosen.artifacts.items()})
+        files = parcel(view, taken, {role: kept.get(digest) for role, digest in taken.artifacts.items()})
         write(files, out)
     except (ValueError, OSError) as error:  # a file of the study is damaged or gone, or there is no room for a copy
-        raise StudyError(f"cannot export trial {chosen.number}: {error}") from error
+        raise StudyError(f"cannot export trial {taken.number}: {error}") from error
     if json:
         data(files[FACTS].decode())
         return
-    people().print(f"trial {chosen.number}: {chosen.recipe.line}", markup=False, highlight=False, soft_wrap=True)
+    people().print(f"trial {taken.number}: {taken.recipe.line}", markup=False, highlight=False, soft_wrap=True)
     people().print(f"try it: autocompress verify {out}", markup=False, highlight=False, soft_wrap=True)
     data(str(out / jsonlib.loads(files[FACTS])["model"]))
 
@@ -76,7 +76,8 @@ def verify(
         sys.exit(NOTHING_FITS)
 
 
-def _chosen(view: "StudyView", number: int | None) -> "Trial":
+def chosen(view: "StudyView", number: int | None, doing: str) -> "Trial":
+    """By its number, else the pick; in any case one that has a model."""
     from autocompress.errors import StudyError
 
     if number is None:
@@ -87,5 +88,5 @@ def _chosen(view: "StudyView", number: int | None) -> "Trial":
     if found is None:
         raise StudyError(f"study {view.spec.name!r} has no trial {number}; it has 0 to {len(view.trials) - 1}")
     if "model" not in found.artifacts:
-        raise StudyError(f"trial {number} has no model to export: it is {found.state}")
+        raise StudyError(f"trial {number} has no model to {doing}: it is {found.state}")
     return found

@@ -15,6 +15,7 @@ from autocompress.compress.augmentations.base import Augmentation
 from autocompress.compress.examples import Examples
 from autocompress.compress.kept import Kept
 from autocompress.compress.lab import Lab
+from autocompress.compress.manifest import load
 from autocompress.compress.model import Model
 from autocompress.compress.precision import rule
 from autocompress.compress.stages.base import Stage
@@ -38,6 +39,7 @@ from autocompress.values.recipe import Recipe, canonical, digest
 from autocompress.values.study import StudySpec
 
 MAIN = "teacher"  # the one that is the baseline
+IMAGES = "images.sha256"  # beside the baseline: with which ones the study began
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -47,36 +49,43 @@ class Compression:
 
     spec: StudySpec
     folder: str
+    apart: str = ""  # a cache of its own, for who must not see what others have done; a teacher may wait there
 
     def __call__(self, job: Job) -> Events:
-        return _bench(self.spec.model_dump_json(), self.folder).work(job)
+        return _bench(self.spec.model_dump_json(), self.folder, self.apart).work(job)
 
 
 @cache
-def _bench(spec: str, folder: str) -> "Bench":
-    return Bench(StudySpec.model_validate_json(spec), Path(folder))
+def _bench(spec: str, folder: str, apart: str) -> "Bench":
+    return Bench(StudySpec.model_validate_json(spec), Path(folder), Path(apart) if apart else None)
 
 
 class Bench:
     """One worker's place: the data, the teachers, the cache, the runtime."""
 
-    def __init__(self, spec: StudySpec, folder: Path) -> None:
+    def __init__(self, spec: StudySpec, folder: Path, apart: Path | None = None) -> None:
         assert spec.device is not None, "a compression study has a device"
         self.spec, self.device = spec, spec.device
         self._artifacts = Artifacts(folder / "artifacts")
         asked = {aim.metric for aim in spec.objectives} | {limit.metric for limit in spec.limits}
         self._appraiser = Appraiser(spec.device, asked, folder / "references")
-        self._cache = Cache(cache_folder())
+        kept = apart or cache_folder()
+        self._cache = Cache(kept)
         compared = make(Schedule, spec.schedule).rungs()  # early: by what they will cost once they are files
         aims = [aim.metric for aim in spec.objectives] if compared else []
-        self._foresight = Foresight(self._appraiser, spec.device, spec.limits, cache_folder() / "files", aims)
+        self._foresight = Foresight(self._appraiser, spec.device, spec.limits, kept / "files", aims)
         self._baseline = folder / "references" / "baseline.json"  # its numbers, for those who come after it
+        self._seen = folder / "references" / IMAGES
         self._kept = Kept(self._cache.answers)
         self._models: dict[str, Model] = {}  # teachers, by name
+        if apart and (apart / MAIN).exists():
+            self._models[MAIN] = load(apart / MAIN)
 
     def work(self, job: Job) -> Events:
         began = time.monotonic()
         model, lab, stages = self._begun(job)
+        if not self._seen.exists():
+            write_durably(self._seen, self._data.digest.encode())
         known: tuple[Measurement, ...] = ()
         for more in self._foretold(job, model, stages, lab):
             known += more

@@ -1,9 +1,10 @@
-"""Reproduce it: the command, what it was run with, and the study as it was resolved."""
+"""Reproduce it: the commands, what it was run with, and the study as it was resolved."""
 
 import json
 
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.html import Html, tag
+from autocompress.reports.view import StudyView
 
 
 def reproduce(figures: Figures) -> Html:
@@ -23,8 +24,17 @@ def reproduce(figures: Figures) -> Html:
         "section",
         tag("h2", "Reproduce it"),
         tag("div", tag("code", command, class_="command")),
+        _pick(view),
         tag("dl", *rows),
         tag("details", tag("summary", "The study, resolved"), tag("pre", text)),
         class_="long",
         id="reproduce",
     )
+
+
+def _pick(view: StudyView) -> Html | None:
+    """The command that makes the model again and compares; of a function of somebody's there is none."""
+    if view.pick is None or "model" not in view.pick.trial.artifacts:
+        return None
+    again = f"autocompress reproduce {view.spec.name} --trial {view.pick.trial.number}"
+    return tag("div", tag("code", again, class_="command"))

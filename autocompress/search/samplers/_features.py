@@ -35,7 +35,7 @@ def _columns(name: str, hole: BaseDistribution, fillings: Sequence[Params]) -> A
         columns = np.zeros((len(fillings), len(place)))
         columns[used, [place[value] for value in values]] = APART
         return columns
-    assert isinstance(hole, IntDistribution | FloatDistribution)
+    assert isinstance(hole, (FloatDistribution, IntDistribution))
     columns = np.full((len(fillings), 1), ABSENT)
     columns[used, 0] = _shares(hole, np.array(values, dtype=float))
     return columns
@@ -88,22 +88,27 @@ def _drawn(hole: BaseDistribution, random: Random) -> Any:
 
 def _share(hole: BaseDistribution, value: Any) -> float:
     """Where in its range a number is, from 0 to 1."""
-    assert isinstance(hole, IntDistribution | FloatDistribution)
-    low, high, at = (math.log(x) if hole.log else float(x) for x in (hole.low, hole.high, value))
+    assert isinstance(hole, (FloatDistribution, IntDistribution))
+    low, high = _ends(hole)
+    at = math.log(value) if hole.log else float(value)
     return (at - low) / (high - low) if high > low else 0.0
+
+
+def _ends(hole: IntDistribution | FloatDistribution) -> tuple[float, float]:
+    return (math.log(hole.low), math.log(hole.high)) if hole.log else (float(hole.low), float(hole.high))
 
 
 def _shares(hole: IntDistribution | FloatDistribution, values: Array) -> Array:
     """The same for many."""
-    low, high = (math.log(x) if hole.log else float(x) for x in (hole.low, hole.high))
+    low, high = _ends(hole)
     shares: Array = ((np.log(values) if hole.log else values) - low) / (high - low) if high > low else 0.0 * values
     return shares
 
 
 def _value(hole: BaseDistribution, share: float) -> Any:
     """The number nearest to a place in the range."""
-    assert isinstance(hole, IntDistribution | FloatDistribution)
-    low, high = (math.log(x) if hole.log else float(x) for x in (hole.low, hole.high))
+    assert isinstance(hole, (FloatDistribution, IntDistribution))
+    low, high = _ends(hole)
     at = low + min(1.0, max(0.0, share)) * (high - low)
     at = math.exp(at) if hole.log else at
     if isinstance(hole, IntDistribution):

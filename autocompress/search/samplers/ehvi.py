@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from autocompress.search.lesson import Lesson, lesson_of
 from autocompress.search.samplers._features import Holes, anything, near, rows
-from autocompress.search.samplers._process import Array, Process
+from autocompress.search.samplers._process import Array, Process, told
 from autocompress.search.samplers.base import Sampler
 from autocompress.values.hypervolume import nondominated
 
@@ -80,18 +80,18 @@ class Outlook:
         lessons = [lesson_of(t) for t in ended]
         points = rows([t.params for t in ended], holes)
         limits = sorted({name for t in ended for name in t.constraints})
-        told = [_costs(lessons, j) for j in range(objectives)] + [_breaches(ended, name) for name in limits]
+        known = [_costs(lessons, j) for j in range(objectives)] + [_breaches(ended, name) for name in limits]
         if any(x.failed for x in lessons):  # like a limit: whether it works at all
-            told.append([(i, 1.0 if x.failed else -1.0, 0.0) for i, x in enumerate(lessons)])
-        models = _models(points, told)
+            known.append([(i, 1.0 if x.failed else -1.0, 0.0) for i, x in enumerate(lessons)])
+        models = _models(points, known)
         self._aims, self._limits = models[:objectives], models[objectives:]
         done = [(t, x) for t, x in zip(ended, lessons, strict=True) if t.state == TrialState.COMPLETE]
         fits = [(t, x) for t, x in done if all(c <= 0 for c in t.constraints.values())] or done
-        known = np.array([x.costs for _, x in fits], dtype=float)
-        best = nondominated(known)
+        costs = np.array([x.costs for _, x in fits], dtype=float)
+        best = nondominated(costs)
         self._front = [dict(t.params) for (t, _), kept in zip(fits, best, strict=True) if kept]
         running = [t.params for t in seen if t.state == TrialState.RUNNING]
-        taken = np.vstack([known[best], *([self._expected(rows(running, holes))[0]] if running else [])])
+        taken = np.vstack([costs[best], *([self._foretold(running)] if running else [])])
         self._open = _unclaimed(np.array([x.costs for _, x in done], dtype=float), taken, seed)
 
     def best(self, random: Random) -> dict[str, Any]:
@@ -106,22 +106,25 @@ class Outlook:
 
     def _gain(self, fillings: list[dict[str, Any]]) -> Array:
         """The share of the open points that a candidate wins, if it keeps all limits, times how likely it does."""
-        points = rows(fillings, self._holes)
-        mean, doubt = self._expected(points)
+        expected = self._expected([*self._aims, *self._limits], rows(fillings, self._holes))
         wins = np.ones((len(fillings), len(self._open)))
-        for j in range(mean.shape[1]):
-            wins *= ndtr((self._open[None, :, j] - mean[:, None, j]) / doubt[:, None, j])
+        for j, (mean, doubt) in enumerate(expected[: len(self._aims)]):
+            wins *= ndtr((self._open[None, :, j] - mean[:, None]) / doubt[:, None])
         gain: Array = wins.sum(axis=1)
-        for model in self._limits:
+        for model, (breach, spread) in zip(self._limits, expected[len(self._aims) :], strict=True):
             if model is not None:
-                breach, spread = model.at(points)
                 gain = gain * ndtr(-breach / spread)
         return gain
 
-    def _expected(self, points: Array) -> tuple[Array, Array]:
-        """Costs and their standard errors, one column per objective."""
-        told = [(np.zeros(len(points)), np.ones(len(points))) if m is None else m.at(points) for m in self._aims]
-        return np.stack([mean for mean, _ in told], axis=1), np.stack([spread for _, spread in told], axis=1)
+    def _foretold(self, fillings: Sequence[dict[str, Any]]) -> Array:
+        """What they will cost, one column per objective."""
+        return np.stack([cost for cost, _ in self._expected(self._aims, rows(fillings, self._holes))], axis=1)
+
+    def _expected(self, models: Sequence[Process | None], points: Array) -> list[tuple[Array, Array]]:
+        """Values and their standard errors; where nothing is known, any."""
+        found = iter(told([model for model in models if model is not None], points))
+        unknown = np.zeros(len(points)), np.ones(len(points))
+        return [unknown if model is None else next(found) for model in models]
 
 
 def _models(points: Array, told: Sequence[Known]) -> list[Process | None]:
