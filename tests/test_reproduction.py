@@ -12,6 +12,7 @@ from outside import STUDY
 
 import autocompress as ac
 from autocompress.cli.app import main
+from autocompress.data.base import loaded
 from autocompress.errors import Failure, StudyError
 from autocompress.study import reproduction
 from autocompress.study.environment import environment
@@ -147,7 +148,13 @@ def test_a_teacher_is_taken_over_from_its_files_and_is_no_stage_of_a_candidate(s
     plain, taught = of(study, PLAIN), of(study, TAUGHT)
     assert plain.artifacts["weights"] == study.fact("baseline_artifacts")["weights"], "it is the teacher, made again"
     facts(study, baseline_artifacts=taught.artifacts)  # a wrong teacher, of the right shape
-    assert followed(study, plain)[1].exactly
+    seen = study.folder / "references" / "images.sha256"
+    true = seen.read_text()
+    assert true == loaded({"use": "digits"}).digest
+    seen.write_text("e" * 64)
+    found = followed(study, plain)[1]
+    assert found.exactly
+    assert found.around == {"images": ("e" * 64, true)}
     assert not any(file.equal for file in followed(study, taught)[1].files)
 
 
