@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from autocompress.reports.view import StudyView
     from autocompress.values.trial import Trial
 
+Which = Annotated[int | None, typer.Option("--trial", min=0, help="A trial by its number.")]
+ByRule = Annotated[
+    str | None,
+    typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest."),
+]
+
 
 def export(
     name: Name,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where to put it.")],
-    trial: Annotated[int | None, typer.Option(min=0, help="A trial by its number.")] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest."),
-    ] = None,
+    trial: Which = None,
+    rule: ByRule = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:

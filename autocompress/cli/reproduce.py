@@ -1,11 +1,11 @@
 """`reproduce`: one model of a study, trained again from nothing with the same seed: does it come out the same?"""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from autocompress.cli.hand_over import chosen
+from autocompress.cli.hand_over import ByRule, Which, chosen
 from autocompress.cli.launch import Json, Storage, Trust, trusting
 from autocompress.cli.look import Name, view_for
 from autocompress.cli.out import NOTHING_FITS, data, document, people
@@ -23,11 +23,8 @@ DIGITS = 12  # of a digest that are shown
 
 def reproduce(
     name: Name,
-    trial: Annotated[int | None, typer.Option(min=0, help="A trial by its number.")] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option("--pick", metavar="RULE", help="accuracy-first (default), balanced, fastest, smallest."),
-    ] = None,
+    trial: Which = None,
+    rule: ByRule = None,
     storage: Storage = None,
     trust: Trust = False,
     json: Json = False,
