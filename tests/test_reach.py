@@ -222,7 +222,7 @@ def test_a_new_study_is_foreseen_and_leaves_nothing(untaught, monkeypatch):
     begun = Study.of(study(limits=at_most(params=1e9)))
     assert foreseen(begun).possible
     with begun._begun() as store:
-        loop = Loop(begun.spec, store, None, begun._craft)
+        loop = Loop(begun.spec, store, None, begun.craft)
         assert foreseen(begun) is not None, "it has no trials yet"
         loop._asked()
     assert foreseen(begun) is None
