@@ -31,7 +31,6 @@ VERBS = [
     "runtimes",
     "doctor",
 ]
-pytestmark = pytest.mark.xdist_group("cli")  # one worker, one study
 HEAVY = ["torch", "optuna", "ray", "pandas", "onnx", "onnxruntime", "sklearn", "pydantic", "sqlalchemy"]
 
 

@@ -17,8 +17,6 @@ from autocompress.study.study import Study
 from autocompress.values.examination import LARGEST
 from autocompress.values.study import Budget
 
-pytestmark = pytest.mark.xdist_group("a study whose front is examined")  # it is run once
-
 
 @pytest.fixture(scope="module")
 def homed(tmp_path_factory):

@@ -33,7 +33,6 @@ from autocompress.values.study import Budget
 HERE = Path(__file__).parent
 STRANGER = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False); print('inside')"
 ray = pytest.importorskip("ray", reason="pip install 'autocompress[ray]'")
-pytestmark = pytest.mark.xdist_group("ray")  # one worker, one Ray
 
 
 @pytest.fixture(scope="module", autouse=True)

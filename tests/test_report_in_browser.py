@@ -15,8 +15,6 @@ from report_views import CASES
 
 from autocompress.reports.page import page
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker, one browser
-
 LARGEST = 2_000_000  # bytes of a page of 250 trials
 MOST_SHEETS = 14
 

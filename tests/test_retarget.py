@@ -29,7 +29,6 @@ from autocompress.values.recipe import Recipe
 from autocompress.values.space import Choice, Float, Int, Order, fill
 from autocompress.values.study import Budget
 
-pytestmark = pytest.mark.xdist_group("retarget")  # one worker, one study
 CHIP = "stm32h743"
 TIGHT = """\
 schema: autocompress.device/v1
