@@ -431,7 +431,7 @@ def test_digits_are_trained_again_measured_again_and_tested(tmp_path, monkeypatc
     assert a.value("accuracy") != b.value("accuracy")
     assert a.artifacts["weights"] != b.artifacts["weights"]
     tested = validation.fact("test_accuracy")
-    assert set(tested) == {"0", "1"}, "of all its files, and of nothing else"
+    assert set(tested) == {"0", "1", "baseline"}, "of all its files, and of the baseline beside them"
     assert found.test_accuracy.value == pytest.approx((tested["0"]["value"] + tested["1"]["value"]) / 2)
     assert validation.fact("baseline") == study.fact("baseline")
     for digest in a.artifacts.values():

@@ -17,6 +17,7 @@ from autocompress.cli import (
     reproduce,
     retarget,
     runtimes,
+    sweep,
     validate,
 )
 from autocompress.cli.out import OK, exit_code, people, speakable, told
@@ -40,6 +41,7 @@ for verb in (
     app.command()(verb)
 app.add_typer(devices.devices, name="devices")
 app.add_typer(runtimes.runtimes, name="runtimes")
+analyse.analyse.command("sweep")(sweep.sweep)
 app.add_typer(analyse.analyse, name="analyse")
 
 

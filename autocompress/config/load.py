@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import TypeVar
 
-from autocompress.config import device_file, space_file, study_file
+from autocompress.config import analysis_file, device_file, space_file, study_file
 from autocompress.config.diagnostic import ConfigError, Diagnostic, did_you_mean, errors
 from autocompress.config.document import parsed, read
 from autocompress.config.node import Node, shown
-from autocompress.config.shipped import called, named, names
+from autocompress.config.shipped import Kind, called, named, names
 from autocompress.config.target import target
+from autocompress.values.analysis import Analysis
 from autocompress.values.device import Device
 from autocompress.values.space import Tree
 from autocompress.values.study import StudySpec
 
 T = TypeVar("T")
-SCHEMAS = (study_file.SCHEMA, space_file.SCHEMA, device_file.SCHEMA)
+SCHEMAS = (study_file.SCHEMA, space_file.SCHEMA, device_file.SCHEMA, analysis_file.SCHEMA)
 
 
 def load_study(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> StudySpec:
@@ -37,18 +38,35 @@ def load_device(path: Path | str, *, source: str | None = None, remarks: list[Di
     return _usable(target(node, mistakes).device, mistakes, remarks)
 
 
+def load_analysis(
+    path: Path | str,
+    *,
+    smoke: bool = False,
+    data: str | None = None,
+    source: str | None = None,
+    remarks: list[Diagnostic] | None = None,
+) -> Analysis:
+    """Its small version, if `smoke`; on other data, if `data` names some as a study would, in one line. A study is one
+    whose every recipe is wanted."""
+    kind: Kind = "study" if path in names("study") else "analysis"
+    node, mistakes = _document(named(kind, path) if source is None else Path(path), source)
+    other, more = parsed(data, "--data", Path()) if data is not None else (None, [])
+    found = analysis_file.analysis(node, mistakes, smoke=smoke, data=other)
+    return _usable(found, mistakes + more, remarks)
+
+
 def device_names() -> list[str]:
     """The devices that come with autocompress."""
     return names("device")
 
 
 def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> str:
-    """Read a file of any of the three schemas. Returns its schema; raises ConfigError if anything is wrong with it."""
+    """Read a file of any of the four schemas. Returns its schema; raises ConfigError if anything is wrong with it."""
     path = named("study", path) if source is None else Path(path)
     node, _ = _document(path, source)
     given = node.get("schema")
     schema = given.data if given else None
-    for known, load in zip(SCHEMAS, (load_study, load_space, load_device), strict=True):
+    for known, load in zip(SCHEMAS, (load_study, load_space, load_device, load_analysis), strict=True):
         if schema == known:
             load(path, source=source, remarks=remarks)
             return known

@@ -7,8 +7,13 @@ from typing import Literal
 from autocompress.config.diagnostic import ConfigError, did_you_mean
 from autocompress.config.node import Node, Place, Source
 
-Kind = Literal["space", "device", "study"]
-FOLDERS: dict[Kind, str] = {"space": "search_spaces", "device": "search_spaces/devices", "study": "studies"}
+Kind = Literal["space", "device", "study", "analysis"]
+FOLDERS: dict[Kind, str] = {
+    "space": "search_spaces",
+    "device": "search_spaces/devices",
+    "study": "studies",
+    "analysis": "studies/published",
+}
 PACKAGE = Path(__file__).parent.parent
 
 

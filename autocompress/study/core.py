@@ -95,7 +95,7 @@ class Loop:
         self._first_done = {work(t): t for t in self.trials.values() if settled(t, self.trials.values())}
         self.front = self._front(list(self.trials.values()))
         self._put(lost_work(self.trials, self.store.params))
-        for trial in [t for t in self.trials.values() if t.state == "complete"]:
+        for trial in self.complete:
             self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
 
     # --- what people look at while it runs ---
@@ -104,6 +104,10 @@ class Loop:
     def limits(self) -> tuple[Limit, ...]:
         known = by_metric(self.baseline)
         return tuple(limit.resolved(known) for limit in self.spec.limits)
+
+    @property
+    def complete(self) -> list[Trial]:
+        return [t for t in self.trials.values() if t.state == "complete"]
 
     @property
     def hypervolume(self) -> float:
@@ -261,7 +265,7 @@ class Loop:
         """What is known of its costs, however it ended. What was only counted is no cost where files are measured."""
         known = by_metric(trial.measurements)
         if trial.state != "complete":
-            whole = next((t.measurements for t in self.trials.values() if t.state == "complete"), self.baseline)
+            whole = next((t.measurements for t in self.complete), self.baseline)
             measured = {m.metric for m in (*whole, *self.baseline) if m.how != "counted"}
             known = {m.metric: m for m in known.values() if m.how != "counted" or m.metric not in measured}
         costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]

@@ -54,6 +54,7 @@ class Study:
     command: str | None = None  # what a person would type to run it again
     inherits: Inheritance = NOTHING  # from another study, tried first of all
     closely: bool = True  # whether the models of its front are examined; if not, only their accuracy is taken
+    every: bool = False  # whether the file of every trial meets the test split, not those of the front alone
     validates: "Study | None" = field(default=None, repr=False)  # the study whose front is trained once more here
     _keep: Any = field(default=None, repr=False)  # a temporary folder lives as long as its study
 
@@ -104,7 +105,8 @@ class Study:
                     for happening in loop.run(pool):
                         yield happening, loop
                 if self.work is None and not loop.brake.level and not loop.running:
-                    for said in self._examined(store, loop.front.members, loop.brake):
+                    members = loop.complete if self.every else loop.front.members
+                    for said in self._examined(store, members, loop.brake):
                         yield Happening("progress", said), loop
                 store.set_fact("over", not loop.brake.level)
             finally:
@@ -122,12 +124,15 @@ class Study:
 
     def examine(self) -> None:
         """Look at the models of the front as the end of a run does. What is known of them already stays."""
-        members = self.front().members
+        for _ in self.examining(self.front().members):
+            pass
+
+    def examining(self, trials: Sequence[Trial]) -> Iterator[str]:
+        """So for any models; says whose turn it is."""
         if self.work is not None or self.spec.device is None:
             raise StudyError(f"study {self.spec.name!r} searches a function of yours; there is no network to look into")
         with held(self.folder, self.spec.name), self._begun() as store:
-            for _ in self._examined(store, members, Brake()):
-                pass
+            yield from self._examined(store, trials, Brake())
 
     @property
     def running(self) -> bool:
@@ -274,12 +279,9 @@ class Study:
 
     def _examined(self, store: Store, members: Sequence[Trial], brake: Brake) -> Iterator[str]:
         """Once the search is over: what its best files make of images it has never seen. Says whose turn it is."""
-        from autocompress.study import examine, validation
+        from autocompress.study import examine
 
-        if self.validates is not None:
-            yield from validation.tested(self, store, brake)
-        else:
-            yield from examine.looks(self.spec, self.folder, store, members, brake, closely=self.closely)
+        yield from examine.looks(self.spec, self._files, store, members, brake, closely=self.closely)
 
     def _read(self, look: Callable[[Store], T]) -> T:
         if self.storage is None and not (self.folder / "study.db").exists():

@@ -1,9 +1,10 @@
 """A front's recipes trained again with seeds that the search has never used: a study of its own, beside it."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from itertools import count, islice
 
 from autocompress.study.core import Brake, Happening, Loop
+from autocompress.study.examine import BASE, TESTED
 from autocompress.study.inheritance import Inheritance
 from autocompress.study.lock import held
 from autocompress.study.store import Store
@@ -14,13 +15,12 @@ from autocompress.values.validated import Validated, validated
 
 FRESH = 1_000_000  # fresh seeds are counted up from here, above the study's own; the search's few stay far below
 SAME = ("baseline", "baseline_artifacts")  # facts of the search that hold here: the same teacher, the same file
-TESTED = "test_accuracy"
 
 
 def beside(study: Study) -> Study:
     """Where the front is trained again. Its files lie with the search's, so latencies have the same neighbour."""
     folder = study.folder / "validation"
-    return Study(study.spec.once_more(), folder, study.storage, study.work, validates=study)
+    return Study(study.spec.once_more(), folder, study.storage, study.work, closely=False, every=True, validates=study)
 
 
 def steps(study: Study, seeds: int, brake: Brake | None = None) -> Generator[tuple[Happening, Loop], None, None]:
@@ -56,22 +56,8 @@ def take_over(store: Store, study: Study) -> None:
             store.set_fact(name, known[name])
 
 
-def tested(again: Study, store: Store, brake: Brake) -> Iterator[str]:
-    """Every file on the test split, each kept as soon as it is known; says whose turn it is."""
-    from autocompress.study.examine import on_test
-
-    known = store.fact(TESTED) or {}
-    new = [t for t in store.trials() if t.state == "complete" and str(t.number) not in known]
-    for place, trial in enumerate(new, 1):
-        if brake.level:
-            return
-        yield f"testing model {place} of {len(new)}"
-        files = (again.artifacts.path(trial.artifacts[role]) for role in ("model", "manifest", "runtime"))
-        known[str(trial.number)] = on_test(again.spec, *files).model_dump(mode="json")
-        store.set_fact(TESTED, known)
-
-
 def outcome(study: Study, again: Study) -> dict[int, Validated]:
     """What became of each member."""
-    tests = {int(n): Measurement.model_validate(m) for n, m in (again.fact(TESTED) or {}).items()}
+    told = again.fact(TESTED) or {}
+    tests = {int(n): Measurement.model_validate(m) for n, m in told.items() if n != BASE}
     return validated(study.front(), again.trials, tests)

@@ -100,14 +100,17 @@ class StudySpec(BaseModel):
         )
 
     def once_more(self) -> "StudySpec":
-        """The validation: the same question, and only what is put to it is tried. What breaks a limit is told, not
-        refused."""
+        """The validation: the same question, and only what is put to it is tried."""
+        return self.without_a_search().model_copy(update={"name": f"{self.name[:52]}-validation"})
+
+    def without_a_search(self) -> "StudySpec":
+        """Nothing is asked for but what is put to it. What breaks a limit is told, not refused."""
         return self.model_copy(
             update={
-                "name": f"{self.name[:52]}-validation",
                 "limits": tuple(x.model_copy(update={"hard": False}) for x in self.limits),
                 "sampler": {"use": "random"},
                 "schedule": {"use": "flat"},
+                "source": "",
                 "first": "nothing",
                 "control": None,
                 "budget": Budget(trials=0),

@@ -9,9 +9,10 @@ from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.recipe import Recipe
 
 State = Literal["waiting", "running", "complete", "infeasible", "stopped", "failed"]
-Origin = Literal["asked", "first", "inherited", "promoted", "variant", "replica"]
+Origin = Literal["asked", "first", "inherited", "promoted", "variant", "replica", "listed"]
 """Who wanted it: the sampler; what is tried first of all; another study, where it was `of`; trial `of` was stopped too
-early and goes on; it is `of` with an ending that needs no training; it is `of` with another seed."""
+early and goes on; it is `of` with an ending that needs no training; it is `of` with another seed; a list, where it has
+place `of`."""
 
 
 class Trial(BaseModel):

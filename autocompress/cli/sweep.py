@@ -1,0 +1,91 @@
+"""`analyse sweep`: every recipe of a small space, trained with several seeds; beside what others have published."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autocompress.cli.launch import Json, Plain, Storage, Trust, Workers, follow, override, trusting
+from autocompress.cli.out import INTERRUPTED, STUDY_FAILED, data, people, whole
+from autocompress.cli.told import say
+
+if TYPE_CHECKING:
+    from autocompress.values.sweep import Sweep
+
+Seeds = Annotated[
+    int | None, typer.Option(min=1, max=20, help="Trainings of each recipe. [default: what its file says]")
+]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write tables (CSV, Parquet, JSON) and figures there.")
+]
+
+
+def sweep(
+    what: Annotated[
+        str, typer.Argument(metavar="FILE", help="An analysis or a study file, or the name of a shipped one.")
+    ],
+    smoke: Annotated[bool, typer.Option("--smoke", help="The small version that its file describes.")] = False,
+    on: Annotated[
+        str | None, typer.Option("--data", metavar="DATA", help="Other data: digits, '{use: npz, path: mnist.npz}'.")
+    ] = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    trust: Trust = False,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Train every recipe of a small space, several times, and say what each number comes to, and how sure it is.
+
+    Asked again, it goes on where it was; with more seeds, only those are added.
+    """
+    from autocompress.config.load import load_analysis
+    from autocompress.study.sweep import outcome, studies
+
+    trusting(trust)
+    analysis = load_analysis(what, smoke=smoke, data=on)
+    done = studies(analysis, seeds=seeds, storage=storage)
+    for study in done:
+        many = len(study.inherits.wishes)
+        say(f"{study.spec.name}: {many} {'training' if many == 1 else 'trainings'}")
+        override(study, None, None, workers)
+        if not follow(study, study.steps, plain):
+            _tell(outcome(analysis, done), out, json)
+            say("interrupted; the same command goes on")
+            sys.exit(INTERRUPTED)
+    found = outcome(analysis, done)
+    _tell(found, out, json)
+    if not any(row.seeds for row in found.rows):
+        sys.exit(STUDY_FAILED)
+
+
+def _tell(found: "Sweep", out: Path | None, json: bool) -> None:
+    from autocompress.reports import analysed, swept
+    from autocompress.study.environment import environment
+
+    document = swept.document(found, environment())
+    if json:
+        whole(document)
+    else:
+        for sheet in (swept.table(found), swept.compared(found)):
+            if sheet is not None:
+                _print(sheet)
+    if out is not None:
+        figures = {p.name: p.svg({}) for p in swept.pictures(found)}
+        files = analysed.write(out, {"sweep": swept.tidy(found)}, figures, {"sweep": document})
+        people().print(f"{len(files)} files in {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(sheet: "object") -> None:
+    from autocompress.reports.sheet import Sheet
+
+    assert isinstance(sheet, Sheet)
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console()
+        console.print(sheet.ruled(console.width))
+    else:
+        data(sheet.plain())

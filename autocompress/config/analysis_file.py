@@ -1,0 +1,165 @@
+"""`autocompress.analysis/v1`: every recipe of a small space, trained with several seeds; beside what was published.
+
+It holds a study, or refers to one; `each` is the same study with changes, once for each; `smoke` is the same analysis
+with changes that make it small.
+"""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from autocompress.config.diagnostic import ConfigError, Diagnostic, errors
+from autocompress.config.document import read
+from autocompress.config.extends import merged
+from autocompress.config.node import Node, shown
+from autocompress.config.shipped import called, referred
+from autocompress.config.study_file import SCHEMA as STUDY
+from autocompress.config.study_file import study
+from autocompress.config.units import Dimension, quantity
+from autocompress.config.validate import Section, validated
+from autocompress.values.analysis import Analysis, Case, Published, Reference
+from autocompress.values.metric import METRICS, known
+from autocompress.values.study import NAME
+
+SCHEMA = "autocompress.analysis/v1"
+DIMENSIONS: dict[str, Dimension] = {
+    "fraction": "fraction", "s": "time", "B": "bytes", "J": "energy", "W": "power", "/s": "rate",
+}  # fmt: skip
+TESTED = "test_accuracy"  # of images that no choice has seen: a number of results, not an objective
+
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
+
+
+class NumbersSection(Section):
+    row: dict[str, Any]  # choices, as the columns of the table call them; {} is every row
+    values: dict[str, Any]  # metric -> quantity
+    note: str = ""
+
+
+class PublishedSection(Section):
+    source: Annotated[str, Field(min_length=1)]
+    setting: str = ""
+    numbers: list[NumbersSection] = Field(default_factory=list)
+
+
+class AnalysisFile(Section):
+    schema_: Literal["autocompress.analysis/v1"] = Field(alias="schema")
+    name: Name
+    title: str = ""
+    study: Any
+    each: dict[Name, Any] = Field(default_factory=dict)
+    seeds: Annotated[int, Field(ge=1, le=20)] = 1
+    along: str = ""
+    scale: str = ""
+    smoke: Any = None
+    published: PublishedSection | None = None
+
+
+def analysis(
+    node: Node, mistakes: list[Diagnostic], *, smoke: bool = False, data: Node | None = None
+) -> Analysis | None:
+    """`data` takes the place of what the studies say. None after saying what is wrong."""
+    before = len(errors(mistakes))
+    given = node.get("schema")
+    if given is not None and given.data == STUDY:
+        node = _of_study(node)
+    small = node.get("smoke")
+    node = replace(node, value={k: v for k, v in node.fields.items() if k != "smoke"})
+    if smoke and small is not None:
+        node = merged(node, small)
+    file = validated(AnalysisFile, node, mistakes)
+    if file is None:
+        return None
+    if smoke and small is None:
+        mistakes.append(
+            node.key_says("missing-key", "the key 'smoke' is missing, which says what its small version is")
+        )
+    base = _base(node.fields["study"], mistakes)
+    if base is None:
+        return None
+    if data is not None:
+        base = replace(base, value={**base.fields, "data": data})
+    given = node.get("each")
+    name = f"{file.name}-smoke" if smoke else file.name
+    cases = []
+    for label, changes in (given.fields if given else {"": None}).items():
+        called_so = f"{name}-{label}" if label else name
+        whole = base if changes is None else _changed(base, changes, mistakes)
+        spec = study(_complete(whole, called_so), mistakes)
+        if spec is not None:
+            cases.append(Case(label, spec))
+    published = _published(file.published, node, mistakes)
+    if len(errors(mistakes)) > before:
+        return None
+    return Analysis(name, file.title, tuple(cases), file.seeds, file.along, file.scale, smoke, published)
+
+
+def _of_study(node: Node) -> Node:
+    name = node.get("name")
+    called_so = f"{name.value if name else 'study'}"[:34] + "-sweep"
+    fields = {key: node.below(key, value) for key, value in {"schema": SCHEMA, "name": called_so}.items()}
+    return replace(node, value=fields | {"study": node})
+
+
+def _base(node: Node, mistakes: list[Diagnostic]) -> Node | None:
+    """The study that all are made from: here, or in a file of its own."""
+    if isinstance(node.value, dict):
+        return node
+    if not isinstance(node.value, str):
+        text = f"wants a name, a path such as './study.yaml', or a mapping, got {shown(node.data)}"
+        mistakes.append(node.says("wrong-type", text))
+        return None
+    try:
+        path = referred(node, "study")
+        found, more = read(path, called(path))
+    except ConfigError as error:
+        mistakes += error.diagnostics
+        return None
+    mistakes += more
+    return found
+
+
+def _changed(base: Node, changes: Node, mistakes: list[Diagnostic]) -> Node:
+    if isinstance(changes.value, dict):
+        return merged(base, changes)
+    mistakes.append(changes.says("wrong-type", f"wants a mapping of what is different, got {shown(changes.data)}"))
+    return base
+
+
+def _complete(node: Node, name: str) -> Node:
+    """With what a study needs and an analysis knows: all its recipes are asked for, and then it is over."""
+    usual = {"schema": STUDY, "budget": {"trials": 1}}
+    fields = {key: node.below(key, value) for key, value in usual.items()} | node.fields
+    return replace(node, value=fields | {"name": node.below("name", name)}).rooted(())
+
+
+def _published(section: PublishedSection | None, node: Node, mistakes: list[Diagnostic]) -> Published | None:
+    if section is None:
+        return None
+    numbers = []
+    for i, one in enumerate(section.numbers):
+        place = node.find(("published", "numbers", i))
+        values = {name: _value(name, place.find(("values", name)), mistakes) for name in one.values}
+        row = {k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in one.row.items()}
+        numbers.append(Reference(row, values, one.note))
+    return Published(section.source, section.setting, tuple(numbers))
+
+
+def _value(name: str, node: Node, mistakes: list[Diagnostic]) -> float:
+    if name != TESTED and name not in METRICS:
+        text = f"no number of a model is called '{name}'"
+        mistakes.append(node.key_says("unknown-name", text, f"known: {', '.join([*METRICS, TESTED])}"))
+        return 0.0
+    unit = "fraction" if name == TESTED else known(name).unit
+    try:
+        return quantity(node.data, DIMENSIONS.get(unit, "count"))
+    except PydanticCustomError as error:
+        mistakes.append(node.says(error.type, *_said(error)))
+        return 0.0
+
+
+def _said(error: PydanticCustomError) -> tuple[str, str]:
+    told = error.context or {}
+    return str(told.get("text", error)), str(told.get("hint", ""))

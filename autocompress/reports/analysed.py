@@ -1,0 +1,58 @@
+"""What an analysis leaves in a folder: tidy tables as CSV and Parquet, its document, and its figures for a paper."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autocompress.reports.drawing.picture import pdf, png
+from autocompress.reports.frame import parquet
+
+Rows = Sequence[Mapping[str, Any]]
+WHOLE = ("trial", "n")  # columns of whole numbers that may be empty: else they would become 4.0
+
+
+def write(
+    folder: Path,
+    tables: Mapping[str, Rows],
+    figures: Mapping[str, str] | None = None,
+    documents: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Path]:
+    """By name, without suffix: rows, SVGs and what `--json` would say. A table without rows is none."""
+    found: dict[str, bytes] = {}
+    for name, rows in tables.items():
+        found |= _table(name, rows) if rows else {}
+    for name, document in (documents or {}).items():
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        found[f"{name}.json"] = f"{text}\n".encode()
+    for name, svg in (figures or {}).items():
+        found |= {
+            f"figures/{name}.svg": svg.encode(),
+            f"figures/{name}.png": png(svg),
+            f"figures/{name}.pdf": pdf(svg),
+        }
+    return [_put(folder / name, content) for name, content in found.items()]
+
+
+def _table(name: str, rows: Rows) -> dict[str, bytes]:
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows))
+    for column in WHOLE:
+        if column in frame:
+            frame[column] = frame[column].astype("Int64")
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return {f"{name}.csv": text.encode(), f"{name}.parquet": parquet(frame)}
+
+
+def _put(path: Path, content: bytes) -> Path:
+    """All of it or nothing, and as readable as other files of whoever asks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

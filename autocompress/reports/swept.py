@@ -1,0 +1,239 @@
+"""An analysis in tables and figures: a row for each recipe, and beside it what was published."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from autocompress.reports.against import points
+from autocompress.reports.drawing.dots import Dot, dots_chart
+from autocompress.reports.drawing.lines import Spot, lines_chart
+from autocompress.reports.drawing.picture import Picture
+from autocompress.reports.grid import cell
+from autocompress.reports.sheet import Sheet
+from autocompress.values.analysis import BASELINE, CASE, Reference
+from autocompress.values.columns import Cell
+from autocompress.values.domination import SURE
+from autocompress.values.measurement import Measurement
+from autocompress.values.metric import known, show
+from autocompress.values.sweep import TEST, Row, Sweep, named
+
+SCHEMA = "autocompress.sweep/v1"
+USUAL = (TEST, "accuracy", "params", "params_nonzero", "macs", "size", "size_packed", "latency_p50")
+WIDTH, HEIGHT = 620, 380  # pixels
+
+
+def title(metric: str) -> str:
+    return "test accuracy" if metric == TEST else known(metric).title
+
+
+def shown(metric: str, value: float, spread: float | None = None) -> str:
+    return show("accuracy" if metric == TEST else metric, value, spread)
+
+
+def metrics(sweep: Sweep) -> list[str]:
+    """Those that tell the rows apart, or that somebody has published."""
+    wanted = {m for reference in _references(sweep) for m in reference.values}
+    told = [m for m in (*USUAL, *sorted(wanted - set(USUAL))) if any(row.measured(m) for row in sweep.rows)]
+    return [m for m in told if m != "params_nonzero" or _differs(sweep, m, "params")]
+
+
+def _differs(sweep: Sweep, metric: str, other: str) -> bool:
+    pairs = [(row.measured(metric), row.measured(other)) for row in sweep.rows]
+    return any(a and b and a.value != b.value for a, b in pairs)
+
+
+# --- tables ---
+
+
+def table(sweep: Sweep) -> Sheet:
+    names, told = sweep.varied, metrics(sweep)
+    rows = [
+        (
+            *(_text(row, name, first=i == 0) for i, name in enumerate(names or [""])),
+            str(len(row.seeds)) if not row.baseline else "–",
+            *(cell(row.measured(m)) for m in told),
+            " ".join(row.failed),
+        )
+        for row in sweep.rows
+    ]
+    lost = any(row[-1] for row in rows)
+    header = (*(names or ["recipe"]), "seeds", *map(title, told), *(["failed"] if lost else []))
+    said = sweep.analysis.title or sweep.analysis.name
+    return Sheet(said, header, tuple(row if lost else row[:-1] for row in rows), (*(names or ["recipe"]), "failed"))
+
+
+def _text(row: Row, name: str, *, first: bool) -> str:
+    if row.baseline and (first or name == CASE):
+        return f"{row.case} {BASELINE}".strip() if name == CASE else BASELINE
+    if not name:
+        return row.recipe.line
+    told = None if row.baseline else row.choices.get(name)
+    return "–" if told is None else f"{told:g}" if isinstance(told, float) else str(told)
+
+
+def beside(sweep: Sweep) -> list[dict[str, Any]]:
+    """A row for each published number: it, ours, and the difference. Ours is missing where nothing like it was run."""
+    found = []
+    for reference in _references(sweep):
+        mine = sweep.beside(reference)
+        for metric, value in reference.values.items():
+            ours = [m for row in mine if (m := row.measured(metric))]
+            best = ours[0] if len(ours) == 1 else None
+            found.append(
+                {
+                    "of": _said(reference.row),
+                    "metric": metric,
+                    "published": value,
+                    "ours": best.value if best else None,
+                    "spread": best.spread if best else None,
+                    "how": best.how if best else None,
+                    "note": reference.note,
+                }
+            )
+    return found
+
+
+def compared(sweep: Sweep) -> Sheet | None:
+    """The same as people read it."""
+    rows = [
+        (
+            one["of"],
+            title(one["metric"]),
+            shown(one["metric"], one["published"]),
+            "not run" if one["ours"] is None else shown(one["metric"], one["ours"], one["spread"]),
+            "" if one["ours"] is None else difference(one["metric"], one["published"], one["ours"]),
+            one["note"],
+        )
+        for one in beside(sweep)
+    ]
+    if not rows:
+        return None
+    header = ("of", "number", "published", "ours", "difference", "note")
+    kept = len(header) if any(row[-1] for row in rows) else len(header) - 1
+    return Sheet(
+        "beside what was published", header[:kept], tuple(row[:kept] for row in rows), ("of", "number", "note")
+    )
+
+
+def difference(metric: str, published: float, ours: float) -> str:
+    """Points between shares, else how many times."""
+    if metric == TEST or known(metric).unit == "fraction":
+        return f"{points(ours - published)} points"
+    return f"{ours / published:.3g} times" if published else "–"
+
+
+def _references(sweep: Sweep) -> Sequence[Reference]:
+    return sweep.analysis.published.numbers if sweep.analysis.published else ()
+
+
+def _said(row: Mapping[str, Cell]) -> str:
+    """`taylor, prune.ratio 0.3`."""
+    words = [
+        str(v) if isinstance(v, str) else f"{name} {v:g}" if isinstance(v, float) else name for name, v in row.items()
+    ]
+    return ", ".join(words) or "every row"
+
+
+# --- for programs ---
+
+
+def document(sweep: Sweep, environment: Mapping[str, str]) -> dict[str, Any]:
+    published = sweep.analysis.published
+    return {
+        "schema": SCHEMA,
+        "analysis": sweep.analysis.name,
+        "title": sweep.analysis.title,
+        "scale": sweep.analysis.scale,
+        "smoke": sweep.analysis.smoke,
+        "axis": sweep.axis or None,
+        "environment": dict(environment),
+        "studies": {case.label: case.spec.name for case in sweep.analysis.cases},
+        "rows": [
+            {
+                "case": row.case or None,
+                "baseline": row.baseline,
+                "choices": dict(row.cells),
+                "recipe": row.recipe.tree,
+                "seeds": list(row.seeds),
+                "failed": list(row.failed),
+                "trial": row.trial,
+                "measurements": [m.model_dump(mode="json") for m in row.measurements],
+                "test_accuracy": row.test.model_dump(mode="json") if row.test else None,
+            }
+            for row in sweep.rows
+        ],
+        "published": {"source": published.source, "setting": published.setting, "numbers": beside(sweep)}
+        if published
+        else None,
+    }
+
+
+def tidy(sweep: Sweep) -> list[dict[str, Any]]:
+    """A row for each number of each recipe."""
+    return [
+        {
+            CASE: row.case,
+            BASELINE: row.baseline,
+            **{name: row.cells.get(name) for name in sweep.varied if name != CASE},
+            "trial": row.trial,
+            "seeds": len(row.seeds),
+            "metric": metric,
+            "value": m.value,
+            "spread": m.spread,
+            "how": m.how,
+            "n": m.n,
+        }
+        for row in sweep.rows
+        for metric in sorted({x.metric for x in row.measurements} | {TEST})
+        if (m := row.measured(metric))
+    ]
+
+
+# --- figures ---
+
+
+def pictures(sweep: Sweep) -> Iterator[Picture]:
+    """Each number along the axis, a line for all that is equal but for it; without an axis a mark for each recipe."""
+    for metric in metrics(sweep):
+        values = {m.value for row in sweep.rows if (m := row.measured(metric))}
+        if len(values) < 2:
+            continue
+        drawn = _along(sweep, metric) if sweep.axis else _by_row(sweep, metric)
+        if drawn is not None:
+            yield Picture(metric.replace("_", "-"), f"{title(metric)} of {sweep.analysis.name}", drawn)
+
+
+def _along(sweep: Sweep, metric: str) -> Any:
+    percent = metric == TEST or known(metric).unit == "fraction"
+    series = [
+        (name, [_spot(sweep, row, metric, m) for row in some if (m := row.measured(metric))])
+        for name, some in sweep.series.items()
+    ]
+    y = f"{title(metric)}, %" if percent else title(metric)
+    return lines_chart(series, sweep.axis, y, width=WIDTH, height=HEIGHT, percent=percent) if series else None
+
+
+def _spot(sweep: Sweep, row: Row, metric: str, m: Measurement) -> Spot:
+    low, high = _interval(m)
+    return Spot(float(row.cells[sweep.axis]), m.value, low, high, f"{row.recipe.line}: {cell(m)}")
+
+
+def _by_row(sweep: Sweep, metric: str) -> Any:
+    known_of = {
+        id(row): one.values[metric] for one in _references(sweep) if metric in one.values for row in sweep.beside(one)
+    }
+    dots = []
+    for row in sweep.rows:
+        if m := row.measured(metric):
+            low, high = _interval(m)
+            name = (
+                _text(row, CASE if sweep.varied[:1] == [CASE] else "", first=True)
+                if row.baseline
+                else named(row, sweep.varied)
+            )
+            dots.append(Dot(name or row.recipe.line, m.value, low, high, known_of.get(id(row))))
+    return dots_chart(dots, metric if metric != TEST else "accuracy", title(metric), width=WIDTH)
+
+
+def _interval(m: Measurement) -> tuple[float | None, float | None]:
+    """95 %."""
+    return (m.value - SURE * m.spread, m.value + SURE * m.spread) if m.spread else (None, None)
