@@ -218,11 +218,17 @@ def test_a_new_stem_is_as_spread_out_as_the_old_one():
 
 
 def test_tiny_nets_go_down_as_far_as_told():
-    assert maps({"use": "resnet_thin", "widths": [4, 8, 8, 8, 8]}, SMALL) == [(s, s) for s in (32, 16, 8, 4, 2)]
-    assert maps({"use": "resnet_thin"}, (1, 128, 128)) == [(s, s) for s in (32, 16, 8, 4, 2)]
+    assert maps({"use": "resnet_thin", "widths": [4, 8, 8, 8, 8]}, SMALL) == [(s, s) for s in (32, 16, 8, 4)]
+    assert maps({"use": "resnet_thin"}, (1, 128, 128)) == [(s, s) for s in (32, 16, 8, 4)]
     assert maps({"use": "dscnn", "depth": 3}, (1, 28, 28)) == [(7, 7)] * 3
     assert maps({"use": "dscnn", "depth": 3}, (1, 96, 96)) == [(24, 24), (12, 12), (6, 6)]
     assert maps({"use": "mbnet", "widths": [4, 4], "strides": [1, 2]}, SMALL) == [(32, 32), (16, 16)]
+
+
+@pytest.mark.parametrize(("depth", "params"), [(18, 2598), (50, 6246)])
+def test_thin_residual_networks_are_those_that_were_published_for_wearables(depth, params):
+    net = built({"use": "resnet_thin", "depth": depth}, (1, 28, 28))
+    assert sum(p.numel() for p in net.parameters()) == params
 
 
 def test_mbnet_takes_a_number_for_each_stage_or_one_for_all():

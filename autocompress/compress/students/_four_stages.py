@@ -10,26 +10,29 @@ BLOCKS = {
     101: (Bottleneck, (3, 4, 23, 3)),
     152: (Bottleneck, (3, 8, 36, 3)),
 }
+Widths = tuple[int, int, int, int, int]
 
 
 class Net(nn.Module):
-    """torchvision's, whose constructor knows one width: same names, and at width 64 the same weights for a seed."""
+    """torchvision's, whose constructor knows one width: same names, and at width 64 the same weights for a seed.
+
+    `widths` are those of the stem and of the four stages.
+    """
 
     layer1: nn.Sequential
     layer2: nn.Sequential
     layer3: nn.Sequential
     layer4: nn.Sequential
 
-    def __init__(self, depth: int, width: int, classes: int) -> None:
+    def __init__(self, depth: int, widths: Widths, classes: int) -> None:
         super().__init__()
         block, counts = BLOCKS[depth]
-        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        before, *others = widths
+        self.conv1 = nn.Conv2d(3, before, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(before)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        before = width
-        for stage, count in enumerate(counts):
-            after = width * 2**stage
+        for stage, (count, after) in enumerate(zip(counts, others, strict=True)):
             blocks = nn.Sequential()
             for place in range(count):
                 stride = 2 if stage and not place else 1
