@@ -93,7 +93,9 @@ def beside(sweep: Sweep) -> list[dict[str, Any]]:
 
 
 def compared(sweep: Sweep) -> Sheet | None:
-    """The same as people read it."""
+    """The same as people read it; not of the small version, of which nobody has published anything."""
+    if sweep.analysis.smoke:
+        return None
     rows = [
         (
             one["of"],
@@ -125,11 +127,10 @@ def _references(sweep: Sweep) -> Sequence[Reference]:
     return sweep.analysis.published.numbers if sweep.analysis.published else ()
 
 
-def _said(row: Mapping[str, Cell]) -> str:
+def _said(row: Mapping[str, Cell | None]) -> str:
     """`taylor, prune.ratio 0.3`."""
-    words = [
-        str(v) if isinstance(v, str) else f"{name} {v:g}" if isinstance(v, float) else name for name, v in row.items()
-    ]
+    told = {name: v for name, v in row.items() if v is not None}
+    words = [str(v) if isinstance(v, str) else f"{n} {v:g}" if isinstance(v, float) else n for n, v in told.items()]
     return ", ".join(words) or "every row"
 
 

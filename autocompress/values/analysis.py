@@ -19,9 +19,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Reference:
-    """Numbers that somebody else has published for the recipes that have these choices."""
+    """Numbers that somebody else has published for the recipes that have these choices; None: that do not speak of it."""
 
-    row: dict[str, Cell]
+    row: dict[str, Cell | None]
     values: dict[str, float]  # in SI units
     note: str = ""
 

@@ -124,7 +124,7 @@ def _speaks_of(reference: Reference, row: Row) -> bool:
     return all(_equal(mine.get(name), cell) for name, cell in reference.row.items())
 
 
-def _equal(mine: Cell | None, wanted: Cell) -> bool:
+def _equal(mine: Cell | None, wanted: Cell | None) -> bool:
     if isinstance(mine, float) and isinstance(wanted, float):
         return math.isclose(mine, wanted, rel_tol=CLOSE, abs_tol=1e-12)
     return mine == wanted
