@@ -42,6 +42,7 @@ for verb in (
 app.add_typer(devices.devices, name="devices")
 app.add_typer(runtimes.runtimes, name="runtimes")
 analyse.analyse.command("sweep")(sweep.sweep)
+analyse.analyse.command("techniques")(sweep.techniques)
 app.add_typer(analyse.analyse, name="analyse")
 
 

@@ -11,6 +11,7 @@ from autocompress.cli.out import INTERRUPTED, STUDY_FAILED, data, people, whole
 from autocompress.cli.told import say
 
 if TYPE_CHECKING:
+    from autocompress.values.analysis import Analysis
     from autocompress.values.sweep import Sweep
 
 Seeds = Annotated[
@@ -42,10 +43,43 @@ def sweep(
     Asked again, it goes on where it was; with more seeds, only those are added.
     """
     from autocompress.config.load import load_analysis
-    from autocompress.study.sweep import outcome, studies
 
     trusting(trust)
-    analysis = load_analysis(what, smoke=smoke, data=on)
+    _run(load_analysis(what, smoke=smoke, data=on), seeds, out, workers, storage, plain, json)
+
+
+def techniques(
+    what: Annotated[str, typer.Argument(metavar="STUDY", help="A study file, or the name of a shipped one.")],
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Trainings of each recipe.")] = 3,
+    out: Out = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    trust: Trust = False,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Each technique alone against every combination in every order, all with as many epochs of training.
+
+    One recipe of the study's space for each, as cheap as the space allows, with ranges in their middle.
+    """
+    from autocompress.config.load import load_study
+    from autocompress.study.techniques import techniques as listed
+
+    trusting(trust)
+    _run(listed(load_study(what), seeds), None, out, workers, storage, plain, json)
+
+
+def _run(
+    analysis: "Analysis",
+    seeds: int | None,
+    out: Path | None,
+    workers: int | None,
+    storage: str | None,
+    plain: bool,
+    json: bool,
+) -> None:
+    from autocompress.study.sweep import outcome, studies
+
     done = studies(analysis, seeds=seeds, storage=storage)
     for study in done:
         many = len(study.inherits.wishes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,12 @@ class Epoch:
     of: int
     loss: float
     net: nn.Module
+
+
+class Pays(Protocol):
+    """Says how many of the epochs that a stage wants are paid for."""
+
+    def epochs(self, wanted: int) -> int: ...
 
 
 class Lab:

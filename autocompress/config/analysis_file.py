@@ -93,7 +93,16 @@ def analysis(
     published = _published(file.published, node, mistakes)
     if len(errors(mistakes)) > before:
         return None
-    return Analysis(name, file.title, tuple(cases), file.seeds, file.along, file.scale, smoke, published)
+    return Analysis(
+        name,
+        file.title,
+        tuple(cases),
+        file.seeds,
+        file.along,
+        file.scale,
+        smoke=smoke,
+        published=published,
+    )
 
 
 def _of_study(node: Node) -> Node:

@@ -1,5 +1,6 @@
 """The door to this folder: from a file, or the name of a shipped one, to checked values or a ConfigError."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,7 +67,8 @@ def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnost
     node, _ = _document(path, source)
     given = node.get("schema")
     schema = given.data if given else None
-    for known, load in zip(SCHEMAS, (load_study, load_space, load_device, load_analysis), strict=True):
+    loads: tuple[Callable[..., object], ...] = (load_study, load_space, load_device, load_analysis)
+    for known, load in zip(SCHEMAS, loads, strict=True):
         if schema == known:
             load(path, source=source, remarks=remarks)
             return known

@@ -1,6 +1,7 @@
 """What everybody would try by hand comes first: it is what the search has to beat."""
 
 import math
+from itertools import permutations
 
 from autocompress.values.craft import TECHNIQUES, Craft
 from autocompress.values.recipe import Recipe
@@ -31,6 +32,13 @@ def known(space: Tree, craft: Craft) -> list[Params]:
         if _techniques(recipe, craft) == wish:
             found.setdefault(recipe.key, params)
     return list(found.values())
+
+
+def every_way(space: Tree, craft: Craft) -> dict[Sequence, Params]:
+    """The same for each technique alone and for any of them together, in every order that the space has room for."""
+    ways = [way for many in range(len(TECHNIQUES) + 1) for way in permutations(TECHNIQUES, many)]
+    found = {way: _closest(space, craft, way) for way in ways}
+    return {way: params for way, (params, recipe) in found.items() if _techniques(recipe, craft) == way}
 
 
 def _closest(space: Tree, craft: Craft, wish: Sequence) -> tuple[Params, Recipe]:

@@ -25,7 +25,7 @@ def outcome(analysis: Analysis, done: list[Study]) -> Sweep:
         if study.begun:
             tests = {n: Measurement.model_validate(m) for n, m in (study.fact(TEST) or {}).items()}
             base = Recipe.of(study.spec.teacher) if study.spec.teacher else None
-            found += rows(case.label, study.trials, tests, study.baseline, base)
+            found += rows(case, study.trials, tests, study.baseline, base)
     return Sweep(analysis, tuple(found))
 
 
@@ -37,6 +37,8 @@ def _study(case: Case, seeds: int, storage: str | None) -> Study:
 
 
 def _fillings(case: Case) -> list[Params]:
+    if case.fillings is not None:
+        return list(case.fillings)
     try:
         return every(case.spec.space)
     except ValueError as error:

@@ -1,8 +1,10 @@
 """An experiment that is all written down: which recipes, how often, and what others have published of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from autocompress.values.columns import Cell
+from autocompress.values.space import Value
 from autocompress.values.study import StudySpec
 
 CASE = "case"  # the column that says which of an analysis's studies a row is of
@@ -15,11 +17,13 @@ class Case:
 
     label: str
     spec: StudySpec
+    fillings: tuple[dict[str, Value], ...] | None = None  # only these; None: all that the space has
+    names: Mapping[str, str] = field(default_factory=dict)  # of recipes, by key, where they have some
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Numbers that somebody else has published for the recipes that have these choices; None: that do not speak of it."""
+    """Numbers that somebody else has published for the recipes with these choices; None: those that know no such."""
 
     row: dict[str, Cell | None]
     values: dict[str, float]  # in SI units
@@ -43,5 +47,6 @@ class Analysis:
     seeds: int = 1
     along: str = ""  # the choice that figures go along; empty: whichever has most numbers
     scale: str = ""  # what is smaller or otherwise than where it was published
+    shown: tuple[str, ...] = ()  # columns that tell the rows apart; empty: whatever differs between recipes
     smoke: bool = False  # the small version, that shows whether it runs
     published: Published | None = None

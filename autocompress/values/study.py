@@ -48,7 +48,7 @@ class Budget(BaseModel):
 
     def __str__(self) -> str:
         """As people say it: `30 trials or 600 s`."""
-        ends = [] if self.trials is None else [f"{self.trials} trials" if self.trials else "only what is listed"]
+        ends = [] if self.trials is None else [f"{self.trials} trials" if self.trials else "nothing new is asked for"]
         ends += [] if self.seconds is None else [f"{self.seconds:g} s"]
         ends += [] if self.device_seconds is None else [f"{self.device_seconds:g} s of devices"]
         ends += [] if self.gain is None else [f"{self.gain.over} trials that gain less than {self.gain.least:.1%}"]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from autocompress.values.analysis import BASELINE, CASE, Analysis, Reference
+from autocompress.values.analysis import BASELINE, CASE, Analysis, Case, Reference
 from autocompress.values.columns import Cell, columns, varied
 from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.recipe import Recipe
@@ -49,6 +49,8 @@ class Sweep:
     @property
     def varied(self) -> list[str]:
         """The columns that tell rows apart."""
+        if self.analysis.shown:
+            return list(self.analysis.shown)
         found = varied([dict(row.cells) for row in self.rows if not row.baseline])
         return [CASE, *found] if len(self.analysis.cases) > 1 else found
 
@@ -85,7 +87,7 @@ def named(row: Row, names: Sequence[str]) -> str:
 
 
 def rows(
-    case: str,
+    case: Case,
     trials: Iterable[Trial],
     tests: Mapping[str, Measurement],
     baseline: tuple[Measurement, ...],
@@ -95,10 +97,10 @@ def rows(
     same: dict[str, list[Trial]] = {}
     for t in sorted(trials, key=lambda t: (t.of if t.of is not None else t.number, t.seed)):
         same.setdefault(t.recipe.key, []).append(t)
-    found = [_row(case, some, tests) for some in same.values()]
+    found = [_row(case.names.get(key, case.label), some, tests) for key, some in same.items()]
     if base is None or not baseline:
         return found
-    return [Row(case, base, columns(base), (), baseline, tests.get(BASELINE), baseline=True), *found]
+    return [Row(case.label, base, columns(base), (), baseline, tests.get(BASELINE), baseline=True), *found]
 
 
 def _row(case: str, some: Sequence[Trial], tests: Mapping[str, Measurement]) -> Row:

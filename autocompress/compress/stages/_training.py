@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from autocompress.compress.distillers.base import Distiller
-from autocompress.compress.lab import Lab
+from autocompress.compress.lab import Lab, Pays
 from autocompress.compress.model import Model
 from autocompress.compress.plan import Plan, Scope
 from autocompress.compress.stages.base import Run, Stage
@@ -103,7 +103,7 @@ class Relearning(Taught, ABC):
             model = yield from fit(model, lab, plan, self.methods(), part=f"recover-{step}", before=before, of=of)
         return model
 
-    def cost(self, lab: Lab) -> int:
+    def cost(self, lab: Pays) -> int:
         return lab.epochs(self.recover)
 
 
@@ -112,5 +112,5 @@ class Recovering(Relearning, ABC):
 
     steps: Annotated[int, Field(ge=1)] = among(1, 1, 2, 4)
 
-    def cost(self, lab: Lab) -> int:
+    def cost(self, lab: Pays) -> int:
         return self.steps * lab.epochs(self.recover)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
-from autocompress.compress.lab import Epoch, Lab
+from autocompress.compress.lab import Epoch, Lab, Pays
 from autocompress.compress.model import Model
 from autocompress.plugin import Plugin
 from autocompress.values.craft import Technique
@@ -48,7 +48,7 @@ class Stage(Plugin, ABC):
         """Whether it keeps a network that has learned nothing from ever learning."""
         return False
 
-    def cost(self, lab: Lab) -> int:
+    def cost(self, lab: Pays) -> int:
         """Epochs that `run` will train: the unit in which rungs are placed."""
         return 0
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from autocompress.compress.distillers.base import Distiller
-from autocompress.compress.lab import Lab
+from autocompress.compress.lab import Lab, Pays
 from autocompress.compress.model import Model
 from autocompress.compress.stages._training import Taught
 from autocompress.compress.stages.base import Run
@@ -27,5 +27,5 @@ class Distill(Taught):
     def run(self, model: Model, lab: Lab) -> Run:
         return fit(model, lab, self.plan(self.cost(lab), self.teacher, self.views), self.methods())
 
-    def cost(self, lab: Lab) -> int:
+    def cost(self, lab: Pays) -> int:
         return lab.epochs(self.epochs)

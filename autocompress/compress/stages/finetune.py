@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from autocompress.compress.lab import Lab
+from autocompress.compress.lab import Lab, Pays
 from autocompress.compress.model import Model
 from autocompress.compress.plan import Scope
 from autocompress.compress.stages._training import Training
@@ -22,5 +22,5 @@ class Finetune(Training):
     def run(self, model: Model, lab: Lab) -> Run:
         return fit(model, lab, self.plan(self.cost(lab), scope=self.scope))
 
-    def cost(self, lab: Lab) -> int:
+    def cost(self, lab: Pays) -> int:
         return lab.epochs(self.epochs)

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from autocompress.compress.lab import Lab
+from autocompress.compress.lab import Lab, Pays
 from autocompress.compress.masks import rewound, share, thinned
 from autocompress.compress.model import Model
 from autocompress.compress.patterns.base import Pattern
@@ -69,11 +69,11 @@ class Lottery(Training):
         assert share(model, self.by, head=self.head) > self.sparsity - 1e-6, "what was taken out came back"
         return model
 
-    def cost(self, lab: Lab) -> int:
+    def cost(self, lab: Pays) -> int:
         early, late = self._epochs(lab)
         return early + (self.rounds + 1) * late
 
-    def _epochs(self, lab: Lab) -> tuple[int, int]:
+    def _epochs(self, lab: Pays) -> tuple[int, int]:
         """Up to the point of return, and from there."""
         epochs = lab.epochs(self.epochs)
         early = min(lab.epochs(self.rewind), epochs - 1)

@@ -70,7 +70,8 @@ class Resnet(Student):
             return Net(inputs, classes, (self.depth - 2) // 6, width)
         from autocompress.compress.students import _four_stages  # torchvision: 1 s of imports
 
-        return fit(_four_stages.Net(self.depth, (width, width, 2 * width, 4 * width, 8 * width), classes), inputs, self.stem)
+        widths = (width, width, 2 * width, 4 * width, 8 * width)
+        return fit(_four_stages.Net(self.depth, widths, classes), inputs, self.stem)
 
     def parts(self, net: nn.Module) -> Parts:
         if self._stages == STAGES:

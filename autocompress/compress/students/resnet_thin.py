@@ -13,9 +13,9 @@ Width = Annotated[int, Field(ge=1, le=512)]
 
 
 class ResnetThin(Student):
-    """ResNet-18, 34 or 50 with five widths of its own: of the stem and of the four stages; 50 has blocks of 4 times that.
+    """ResNet-18, 34 or 50 with five widths of its own: of the stem and of the four stages.
 
-    With 4 everywhere and one channel of 28 x 28 it has 2,598 parameters, as 50 it has 6,246.
+    The blocks of 50 end in four times as many channels. With 4 everywhere, 18 has 2,598 parameters and 50 has 6,246.
     """
 
     depth: Literal[18, 34, 50] = among(18, 18, 34)
