@@ -12,7 +12,7 @@ from autocompress.reports.sheet import Sheet
 from autocompress.values.analysis import BASELINE, CASE, Reference
 from autocompress.values.columns import Cell
 from autocompress.values.domination import SURE
-from autocompress.values.measurement import Measurement
+from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.metric import known, show
 from autocompress.values.sweep import TEST, Row, Sweep, named
 
@@ -30,15 +30,17 @@ def shown(metric: str, value: float, spread: float | None = None) -> str:
 
 
 def metrics(sweep: Sweep) -> list[str]:
-    """Those that tell the rows apart, or that somebody has published."""
+    """The usual ones, and those that somebody has published."""
     wanted = {m for reference in _references(sweep) for m in reference.values}
-    told = [m for m in (*USUAL, *sorted(wanted - set(USUAL))) if any(row.measured(m) for row in sweep.rows)]
-    return [m for m in told if m != "params_nonzero" or _differs(sweep, m, "params")]
+    found = [by_metric(row.measurements) | ({TEST: row.test} if row.test else {}) for row in sweep.rows]
+    return metrics_of(found, sorted(wanted))
 
 
-def _differs(sweep: Sweep, metric: str, other: str) -> bool:
-    pairs = [(row.measured(metric), row.measured(other)) for row in sweep.rows]
-    return any(a and b and a.value != b.value for a, b in pairs)
+def metrics_of(rows: Sequence[Mapping[str, Measurement]], more: Sequence[str] = ()) -> list[str]:
+    """Those that anybody has measured. Parameters that are not 0 only where there are others."""
+    told = [m for m in dict.fromkeys((*USUAL, *more)) if any(m in row for row in rows)]
+    zeros = any(r["params"].value != r["params_nonzero"].value for r in rows if {"params", "params_nonzero"} <= {*r})
+    return [m for m in told if m != "params_nonzero" or zeros]
 
 
 # --- tables ---
