@@ -1,13 +1,16 @@
 """Sensitivity and breakpoints: the numbers by hand, on small networks, and as commands on a study that was run."""
 
+import csv
 import io
 import json
+import re
 import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hands import BIGGER, SMALL, digits, fresh, lab, same, state
@@ -18,7 +21,7 @@ from rich.console import Console
 from autocompress.cli.app import main
 from autocompress.cli.told import watched
 from autocompress.compress.breakpoint import breakpoint, falling, spread
-from autocompress.compress.cutting.sensitivity import channels, sensitivity, weights
+from autocompress.compress.cutting.sensitivity import Loss, channels, sensitivity, weights
 from autocompress.compress.cutting.surgery import Rules, cut
 from autocompress.compress.importances.base import Importance
 from autocompress.compress.importances.magnitude import Magnitude
@@ -29,6 +32,7 @@ from autocompress.data.digits import Digits
 from autocompress.errors import Failure, StudyError
 from autocompress.measure.accuracy import accuracy as measured
 from autocompress.plugin import make, names
+from autocompress.reports.cuts import loss_chart
 from autocompress.study.analyse import dense, layers, losses, of_folder, of_study, sweep
 from autocompress.study.evaluate import FunctionWork
 from autocompress.study.study import Study
@@ -420,6 +424,84 @@ def test_the_breakpoint_of_a_network(program, study):
     assert marked == [f"{expected.ratio:g}"]
     assert lines[-1].startswith(f"breakpoint {expected.ratio:g}: 3 pp lower is {expected.threshold * 100:.2f} %, ")
     assert lines[-1].endswith(f"within one standard error: {expected.low:.2f} to {expected.high:.2f}")
+
+
+def test_sensitivity_leaves_tidy_tables_and_a_figure(program, tmp_path):
+    asked = ["analyse", "sensitivity", "looked-into", "--ratios", "0.1,0.5", "--examples", "100", "-o", tmp_path]
+    code, out, err = program(*asked, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert json.loads((tmp_path / "sensitivity.json").read_text()) == document
+    assert err.endswith(
+        f"written to {tmp_path}: sensitivity.csv, sensitivity.parquet, sensitivity.json; "
+        "figures/ sensitivity (svg, png, pdf)\n"
+    )
+    rows = list(csv.DictReader((tmp_path / "sensitivity.csv").open()))
+    assert list(rows[0]) == ["layer", "channels", "ratio", "kept", "accuracy", "spread", "n", "cap", "others"]
+    layers = document["layers"]
+    assert [(r["layer"], r["ratio"]) for r in rows] == [(one["layer"], x) for one in layers for x in ("0.1", "0.5")]
+    for r, (one, place) in zip(rows, [(one, i) for one in layers for i in (0, 1)], strict=True):
+        assert (int(r["channels"]), int(r["kept"])) == (one["size"], one["kept"][place])
+        assert float(r["accuracy"]) == one["accuracy"][place]
+        assert float(r["spread"]) == spread(one["accuracy"][place], 100)
+        assert (float(r["cap"]), r["others"]) == (document["caps"][one["layer"]], " ".join(one["others"]))
+    assert pd.read_parquet(tmp_path / "sensitivity.parquet")["accuracy"].tolist() == [
+        float(r["accuracy"]) for r in rows
+    ]
+    svg = (tmp_path / "figures" / "sensitivity.svg").read_text()
+    assert len(layers) <= 8
+    assert all(f">{one['layer']}<" in svg for one in layers)
+    assert "share of its channels that one layer alone has lost" in svg
+
+
+def test_where_nothing_went_nothing_is_drawn(study):
+    subject, found = of_study("looked-into"), Loss("conv", (), 8, kept=(8, 4, 2), accuracy=(0.9, 0.7, 0.2))
+    svg = loss_chart([found], [0.1, 0.5, 0.7], "channels", 0.9, subject)
+    assert len(re.findall('<path[^>]*fill="#0067b1" stroke="#ffffff"', svg)) == 3 + 1  # one is beside the name
+    grid = loss_chart([found] * 9, [0.1, 0.5, 0.7], "channels", 0.9, subject)
+    assert [re.findall(f">{text}<", grid) != [] for text in ("–", "90.0", "70.0", "20.0")] == [True, False, True, True]
+
+
+def test_many_layers_are_a_grid_of_numbers(program, tmp_path):
+    asked = ["analyse", "sensitivity", "looked-into", "--pattern", "uniform", "--ratios", "0.5", "--examples", "100"]
+    code, out, _ = program(*asked, "-o", tmp_path, "--json")
+    layers = json.loads(out)["layers"]
+    assert code == 0
+    assert len(layers) > 8
+    svg = (tmp_path / "figures" / "sensitivity.svg").read_text()
+    assert all(f">{one['layer']}<" in svg and f">{100 * one['accuracy'][0]:.1f}<" in svg for one in layers)
+    assert "accuracy in %, by the share of its weights that one layer alone has lost" in svg
+    header = (tmp_path / "sensitivity.csv").read_text().splitlines()[0]
+    assert header == "layer,weights,ratio,kept,accuracy,spread,n,cap,others"
+
+
+def test_a_breakpoint_leaves_its_curve_and_a_figure(program, tmp_path):
+    asked = ["analyse", "breakpoint", "looked-into", "--pattern", "uniform", "--steps", "4", "--drop", "3 pp"]
+    code, out, _ = program(*asked, "-o", tmp_path, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert json.loads((tmp_path / "breakpoint.json").read_text()) == document
+    rows = list(csv.DictReader((tmp_path / "breakpoint.csv").open()))
+    assert [float(r["accuracy"]) for r in rows] == [point["accuracy"] for point in document["curve"]]
+    assert [float(r["left"]) for r in rows] == [point["left"] for point in document["curve"]]
+    assert [float(r["never_rising"]) for r in rows] == document["breakpoint"]["fit"]
+    assert {r["n"] for r in rows} == {"359"}
+    (mark,) = [r["ratio"] for r in rows if r["breakpoint"] == "True"]
+    found = document["breakpoint"]
+    assert float(mark) == found["ratio"]
+    svg = (tmp_path / "figures" / "breakpoint.svg").read_text()
+    for text in (
+        f"breakpoint {found['ratio']:g} ({found['low']:.2f} to {found['high']:.2f})",
+        "measured",
+        "never rising",
+        "3 pp lower",
+        "share of its weights that the network has lost",
+    ):
+        assert f">{text}<" in svg
+    assert all((tmp_path / "figures" / f"breakpoint.{kind}").stat().st_size > 5_000 for kind in ("png", "pdf"))
+    code, *_ = program(*asked[:-2], "--rule", "kneedle", "-o", tmp_path / "knee")
+    assert code == 0
+    assert "lower<" not in (tmp_path / "knee" / "figures" / "breakpoint.svg").read_text()
 
 
 def test_on_a_terminal_one_sees_what_is_being_done(monkeypatch):

@@ -1,4 +1,4 @@
-"""`analyse sensitivity` and `analyse breakpoint`: which layers bear a cut, and how far the whole network bears one."""
+"""`analyse`: which layers bear a cut, how far the whole network bears one, and what compression has done to models."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,8 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from autocompress.cli.launch import Storage
-from autocompress.cli.out import data, document
-from autocompress.cli.told import answer, as_points, curve_table, heading, loss_table, say, warn, watched, words, yaml
+from autocompress.cli.out import data, whole
+from autocompress.cli.told import (
+    aligned,
+    answer,
+    as_points,
+    curve_table,
+    heading,
+    loss_table,
+    one_by_one,
+    say,
+    warn,
+    watched,
+    words,
+    written,
+    yaml,
+)
 
 if TYPE_CHECKING:
     from autocompress.compress.breakpoint import Rule
@@ -21,7 +35,7 @@ if TYPE_CHECKING:
     P = TypeVar("P", bound=Plugin)
 
 analyse = typer.Typer(
-    help="Look into a model without training it: what it bears to lose, and where.",
+    help="Look into models without training them: what they bear to lose, and what compression has done to them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -42,6 +56,9 @@ Mask = Annotated[
 Norms = Annotated[bool, typer.Option("--recalibrate", help="Average batch norms anew after each cut, as prune does.")]
 Examples = Annotated[int | None, typer.Option("--examples", min=1, help="Validation images to look at, of all.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="DIR", help="Tables as CSV and Parquet, and figures, in there.")
+]
 Drop = Annotated[str | None, typer.Option("--drop", metavar="DROP", help="What accuracy may lose: '1 pp' (default).")]
 
 
@@ -56,6 +73,7 @@ def sensitivity(
     drop: Drop = None,
     recalibrate: Norms = False,
     examples: Examples = 1000,
+    out: Out = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -65,27 +83,35 @@ def sensitivity(
 
     subject = _subject(what, trial, dataset, examples, storage)
     tried = _tried(asked, how)
-    places, whole = study.layers(subject, how)
+    places, left_whole = study.layers(subject, how)
     dense = study.dense(subject)
     losses = study.losses(subject, places, tried, norms_too=recalibrate)
     found = list(watched(losses, [place.layer for place in places]))
     borne = {one.layer: one.borne(tried, dense.value, subject.images, allowed) for one in found}
     caps = {layer: most.ratio for layer, most in borne.items()}
+    layers = {"layers": [asdict(one) for one in found], "left_whole": left_whole, "caps": caps}
+    asked_for = _asked(subject, how, recalibrate, dense) | {"ratios": tried, "drop": allowed}
+    document = _document("sensitivity", asked_for | layers)
+    what_goes = "channels" if pattern is None else "weights"
     if json:
-        layers = {"layers": [asdict(one) for one in found], "left_whole": whole, "caps": caps}
-        asked_for = _asked(subject, how, recalibrate, dense)
-        document("sensitivity", asked_for | {"ratios": tried, "drop": allowed} | layers)
+        whole(document)
     else:
         data(heading(subject, dense))
         data(
             f"below, accuracy in % after one layer alone has lost this share of its {words(by, pattern, recalibrate)};"
         )
         data(f"cap: the largest of these that costs {as_points(allowed)} or less\n\n")
-        data(loss_table(found, tried, caps, "channels" if pattern is None else "weights"))
+        data(loss_table(found, tried, caps, what_goes))
         data("\n" + yaml(caps))
-    for why in dict.fromkeys(whole.values()):
-        say(f"left whole: {', '.join(name for name, reason in whole.items() if reason == why)} ({why})")
+    for why in dict.fromkeys(left_whole.values()):
+        say(f"left whole: {', '.join(name for name, reason in left_whole.items() if reason == why)} ({why})")
     warn(next(iter(borne.values())), "drop", allowed)
+    if out is not None:
+        from autocompress.reports import analysed, cuts
+
+        rows = cuts.loss_rows(found, tried, caps, what_goes, subject)
+        chart = cuts.loss_chart(found, tried, what_goes, dense.value, subject)
+        written(out, analysed.write(out, {"sensitivity": rows}, {"sensitivity": chart}, {"sensitivity": document}))
 
 
 @analyse.command("breakpoint")
@@ -100,6 +126,7 @@ def breakpoint(
     steps: Annotated[int, typer.Option(min=2, max=91, help="Ratios to try, from 0 to 0.9.")] = 10,
     recalibrate: Norms = False,
     examples: Examples = None,
+    out: Out = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -118,20 +145,71 @@ def breakpoint(
     points = list(watched(sweep, [f"ratio {ratio:g}" for ratio in tried]))
     dense = subject.measured(points[0].accuracy)
     found = curve.breakpoint(tried, [p.accuracy for p in points], subject.images, rule=known, drop=allowed)
+    drawn = [p._asdict() | {"spread": subject.measured(p.accuracy).spread} for p in points]
+    asked_for = _asked(subject, how, recalibrate, dense) | {
+        "rule": known,
+        "drop": allowed if known != "kneedle" else None,
+    }
+    result = asdict(found) | {"resolved": found.resolved}
+    document = _document("breakpoint", asked_for | {"curve": drawn, "breakpoint": result})
     if json:
-        rows = [p._asdict() | {"spread": subject.measured(p.accuracy).spread} for p in points]
-        asked_for = _asked(subject, how, recalibrate, dense) | {
-            "rule": known,
-            "drop": allowed if known != "kneedle" else None,
-        }
-        result = asdict(found) | {"resolved": found.resolved}
-        document("breakpoint", asked_for | {"curve": rows, "breakpoint": result})
+        whole(document)
     else:
         data(heading(subject, dense))
         data(f"below, accuracy after the network has lost this share of its {words(by, pattern, recalibrate)}\n\n")
         data(curve_table(found, points, subject))
         data("\n" + answer(found, known, allowed))
     warn(found, known, allowed)
+    if out is not None:
+        from autocompress.reports import analysed, cuts
+
+        rows = cuts.curve_rows(found, points, subject)
+        bound = f"{as_points(allowed) if known == 'drop' else f'{allowed * 100:g} %'} lower"
+        chart = cuts.curve_chart(found, points, bound, "channels" if pattern is None else "weights", subject)
+        written(out, analysed.write(out, {"breakpoint": rows}, {"breakpoint": chart}, {"breakpoint": document}))
+
+
+@analyse.command("explain")
+def explain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A study that was run here.")],
+    trial: Annotated[
+        list[int] | None, typer.Option("--trial", min=0, help="This model; may be given again. Default: the front.")
+    ] = None,
+    out: Out = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Models beside their baseline, on the test split: answers, calibration, other light, and where they look."""
+    from autocompress.study import explain as study
+    from autocompress.study.study import Study
+
+    if len(set(trial or ())) > study.MOST:
+        raise typer.BadParameter(f"at most {study.MOST} models at once", param_hint="--trial")
+    opened = Study.open(name, storage=storage)
+    models, more = study.chosen(opened, trial or ())
+    if more:
+        say(f"{len(models)} of the {len(models) + more} models on the front; name others with --trial")
+    one_by_one(study.explaining(opened, models))
+    from autocompress.reports import explained as told
+
+    found = study.explained(opened, models)
+    base = study.baseline(opened)
+    table = told.rows(found, base)
+    document = _document("explain", {"study": name, "models": told.document(table, found)})
+    if json:
+        whole(document)
+    else:
+        heads = ("", *told.NUMBERS.values(), "recipe")
+        data(f"{name}: models on the test split; ± is one standard error\n\n")
+        data(aligned([heads, *((row.name, *told.cells(row), row.recipe) for row in table)]))
+    for text in told.missing(found, base):
+        say(text)
+    if out is not None:
+        from autocompress.reports import analysed
+
+        tables = {"explain": told.number_rows, "light": told.light_rows, "classes": told.class_rows}
+        rows = {name: make(table) for name, make in tables.items()}
+        written(out, analysed.write(out, rows, told.figures(table, found), {"explain": document}))
 
 
 # --- what was asked for ---
@@ -220,6 +298,11 @@ def _allowed(rule: "Rule", drop: str | None) -> float:
     if not 0 < allowed < 1:
         raise typer.BadParameter(f"must be more than nothing and less than all, got {text!r}", param_hint="--drop")
     return allowed
+
+
+def _document(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    """That says what it is."""
+    return {"schema": f"autocompress.{kind}/v1", **content}
 
 
 def _asked(subject: "Subject", how: "By", recalibrate: bool, dense: "Measurement") -> dict[str, Any]:

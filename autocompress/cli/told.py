@@ -1,6 +1,7 @@
 """How an analysis is told: tables, caps to paste into a study, an answer in a sentence, and what it cannot say."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from autocompress.cli.out import people
@@ -23,6 +24,21 @@ def watched(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
         for done, step in enumerate(steps, 1):
             status.update(f"{names[min(done, len(names) - 1)]}, {done}/{len(names)} done")
             yield step
+
+
+def one_by_one(steps: Iterable[str]) -> None:
+    """Steps that say themselves what is done next; on a terminal one sees it."""
+    with people().status("looking") as status:
+        for said in steps:
+            status.update(said)
+
+
+def written(folder: Path, files: Sequence[Path]) -> None:
+    """Where they are: tables by name, of the figures how many."""
+    names = [file.name for file in files if file.parent == folder]
+    figures = sorted({file.stem for file in files if file.parent != folder})
+    drawn = f"; figures/ {', '.join(figures)} (svg, png, pdf)" if figures else ""
+    say(f"written to {folder}: {', '.join(names)}{drawn}")
 
 
 def heading(subject: "Subject", dense: "Measurement") -> str:

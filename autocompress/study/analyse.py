@@ -28,6 +28,7 @@ from autocompress.data.base import Data, Dataset, Split
 from autocompress.errors import Failure, StudyError
 from autocompress.plugin import make
 from autocompress.study.compression import DEVICE
+from autocompress.study.explain import with_model
 from autocompress.study.study import Study
 from autocompress.values.measurement import Measurement
 from autocompress.values.recipe import Recipe
@@ -154,13 +155,7 @@ def _made(study: Study, trial: int | None) -> tuple[str, Recipe, dict[str, str]]
         if not files or not isinstance(study.spec.teacher, dict):
             raise StudyError(f"study {name!r} has made no teacher yet; go on with: autocompress resume {name}")
         return f"{name}, its teacher", Recipe.of(study.spec.teacher), files
-    trials = study.trials
-    found = next((t for t in trials if t.number == trial), None)
-    if found is None:
-        has = f"it has 0 to {len(trials) - 1}" if trials else "it has none yet"
-        raise StudyError(f"study {name!r} has no trial {trial}; {has}")
-    if "weights" not in found.artifacts:
-        raise StudyError(f"trial {trial} has no model to look into: it is {found.state}")
+    found = with_model(name, study.trials, trial)
     return f"{name}, trial {trial}", found.recipe, found.artifacts
 
 

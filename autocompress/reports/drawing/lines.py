@@ -150,5 +150,8 @@ def _spread(wanted: Sequence[float], height: float) -> list[float]:
             many += more
         blocks.append((top, many))
     places = [top + k * APART for top, many in blocks for k in range(many)]
-    shift = max(0.0, -min(places)) or min(0.0, height - max(places))
-    return [places[order.index(i)] + shift for i in range(len(wanted))]
+    for i, _ in enumerate(places):  # none above the frame, and then none below it
+        places[i] = max(places[i], places[i - 1] + APART if i else 0.0)
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], places[i + 1] - APART if i + 1 < len(places) else height)
+    return [places[order.index(i)] for i in range(len(wanted))]
