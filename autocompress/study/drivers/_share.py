@@ -12,5 +12,6 @@ def cores() -> int:
 
 
 def told(threads: int, together: int) -> dict[str, str]:
-    """Their environment."""
-    return {**{name: str(threads) for name in THREADS}, SHARED: str(together)}
+    """Their environment. What a person has said about OpenMP holds for all: torch would take the largest of them."""
+    many = os.environ.get(THREADS[0], str(threads))
+    return {**dict.fromkeys(THREADS, many), SHARED: str(together)}
