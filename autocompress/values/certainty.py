@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from autocompress.values.front import Front
-from autocompress.values.hypervolume import Points, nondominated
+from autocompress.values.front import Front, noisy
+from autocompress.values.hypervolume import nondominated
 from autocompress.values.limit import Objective
 from autocompress.values.trial import Trial
 
@@ -22,7 +22,7 @@ def shares(trials: Sequence[Trial], objectives: Sequence[Objective], draws: int 
     """Trial -> the share of draws in which nobody beats it; each number is normal around its value."""
     if not trials:
         return {}
-    values, spreads = _numbers(trials, objectives)
+    values, spreads = noisy(trials, objectives)
     rng = np.random.default_rng(0)
     wins = np.zeros(len(trials))
     for _ in range(draws):
@@ -52,20 +52,11 @@ def contenders(front: Front, trials: Sequence[Trial]) -> list[Trial]:
     others = [t for t in others if all(t.measured(name) for name in names)]
     if not others or not front.members:
         return []
-    values, spreads = _numbers(others, front.objectives)
+    values, spreads = noisy(others, front.objectives)
     far = np.full(len(others), -np.inf)  # standard errors by which the clearest of the members is ahead everywhere
-    for value, spread in zip(*_numbers(front.members, front.objectives), strict=True):
+    for value, spread in zip(*noisy(front.members, front.objectives), strict=True):
         ahead, noise = values - value, np.hypot(spreads, spread)
         errors = np.where(noise > 0, ahead / np.where(noise > 0, noise, 1.0), np.where(ahead >= 0, np.inf, -np.inf))
         far = np.maximum(far, errors.min(axis=1))
     nearest = [i for i in np.argsort(far, kind="stable") if far[i] < CLEAR][:MOST]
     return [others[i] for i in sorted(nearest)]
-
-
-def _numbers(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Points, Points]:
-    """Values, to be minimised, and their spreads."""
-    found = [[t.measured(o.metric) for o in objectives] for t in trials]
-    signs = [1.0 if o.direction == "minimize" else -1.0 for o in objectives]
-    values = [[(m.value if m else np.nan) * s for m, s in zip(row, signs, strict=True)] for row in found]
-    spreads = [[(m.spread or 0.0) if m else 0.0 for m in row] for row in found]
-    return np.array(values), np.array(spreads)

@@ -81,6 +81,16 @@ def row(trial: Trial) -> dict[str, Any]:
     }
 
 
+def noisy(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Points, Points]:
+    """Values to be minimised, in their own units, and their standard errors; a row for each trial."""
+    found = [[t.measured(o.metric) for o in objectives] for t in trials]
+    assert all(m is not None for row in found for m in row), "whoever is compared has all the objectives"
+    shape = (len(trials), len(objectives))
+    values = [[o.signed(m.value) for o, m in zip(objectives, row, strict=True) if m] for row in found]
+    spreads = [[m.spread or 0.0 for m in row if m] for row in found]
+    return np.array(values, dtype=float).reshape(shape), np.array(spreads, dtype=float).reshape(shape)
+
+
 def costs(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Points:
     """One row per trial, all objectives to be minimised, costs in log scale."""
     rows = [[o.cost(t.value(o.metric)) for o in objectives] for t in trials]
