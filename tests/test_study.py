@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -12,6 +13,7 @@ from fakes import Pretend, spec
 import autocompress as ac
 from autocompress.errors import StudyError
 from autocompress.study.lock import held
+from autocompress.study.store import Store
 from autocompress.study.study import Study
 from autocompress.values.study import Budget
 
@@ -60,6 +62,21 @@ def test_another_driver_may_go_on():
     pretend(budget=Budget(trials=5)).run()
     pretend(budget=Budget(trials=10), driver={"use": "serial"}).run()
     assert sum(t.state != "infeasible" for t in pretend().trials) == 10
+
+
+def test_a_study_of_another_version_is_told_in_words():
+    pretend(budget=Budget(trials=1)).run()
+    with closing(Store(f"sqlite:///{pretend().folder / 'study.db'}", "pretend")) as store:
+        store.set_fact("spec", {**store.fact("spec"), "haste": 1})
+        store.set_fact("environment", {**store.fact("environment"), "commit": "0123456789abcdef"})
+    words = (
+        r"^study 'pretend' was begun by another version of autocompress \(commit 0123456789ab\), and this one does not "
+        "understand its haste; go on with that version, or begin it anew with --as pretend-2$"
+    )
+    with pytest.raises(StudyError, match=words):
+        Study.open("pretend")
+    with pytest.raises(StudyError, match=words):
+        pretend().run()
 
 
 def test_a_changed_file_is_refused_and_says_what_changed():

@@ -1,7 +1,5 @@
 """A study as people handle it: load it, run it, look at its front. Running it again goes on where it was."""
 
-import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -11,12 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlalchemy
-
 from autocompress.errors import StudyError, UnknownStudy
 from autocompress.plugin import make
 from autocompress.search.schedules.base import Schedule
-from autocompress.study.artifacts import Artifacts, write_durably
+from autocompress.study.artifacts import Artifacts
 from autocompress.study.core import Brake, Happening, Loop
 from autocompress.study.drivers.base import Driver
 from autocompress.study.environment import environment
@@ -27,6 +23,7 @@ from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.home import study_folder
 from autocompress.study.inheritance import NOTHING, Inheritance, kept
 from autocompress.study.lock import held, is_held
+from autocompress.study.noted import note, specified, write_note
 from autocompress.study.purse import paid
 from autocompress.study.rungs import Rungs
 from autocompress.study.store import Store, as_trial
@@ -75,14 +72,14 @@ class Study:
     def open(cls, name: str, *, storage: str | None = None) -> "Study":
         """A study that was begun before, by name, as it was specified then."""
         folder = study_folder(name)
-        note = _note(folder)
-        if note is None:
+        noted = note(folder)
+        if noted is None:
             raise UnknownStudy(f"there is no study {name!r} in {folder.parent}")
-        if note["storage"] is not None and storage is None:
-            raise StudyError(f"study {name!r} is kept in {note['storage']}; give --storage or set AUTOCOMPRESS_STORE")
+        if noted["storage"] is not None and storage is None:
+            raise StudyError(f"study {name!r} is kept in {noted['storage']}; give --storage or set AUTOCOMPRESS_STORE")
         store = Store(_url(folder, storage), name)
         try:
-            return cls(StudySpec.model_validate(store.fact("spec")), folder, storage)
+            return cls(specified(store), folder, storage)
         finally:
             store.close()
 
@@ -184,7 +181,7 @@ class Study:
     @property
     def begun(self) -> bool:
         """Whether it has been run before."""
-        return _note(self.folder) is not None
+        return note(self.folder) is not None
 
     @property
     def paid(self) -> float:
@@ -261,10 +258,10 @@ class Study:
                 command = {"command": self.command} if self.command else {}
                 store.set_fact("environment", environment() | command)
             else:
-                self._compare(StudySpec.model_validate(stored))
+                self._compare(specified(store))
             if stored != (mine := self.spec.model_dump(mode="json")):  # budget and driver may have changed
                 store.set_fact("spec", mine)
-            _write_note(self.folder, self.spec.name, self.storage)
+            write_note(self.folder, self.spec.name, self.storage)
             yield store
 
     def _compare(self, stored: StudySpec) -> None:
@@ -295,20 +292,3 @@ class Study:
 
 def _url(folder: Path, storage: str | None) -> str:
     return storage or f"sqlite:///{folder / 'study.db'}"
-
-
-def _note(folder: Path) -> dict[str, Any] | None:
-    try:
-        note: dict[str, Any] = json.loads((folder / "study.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return note
-
-
-def _write_note(folder: Path, name: str, storage: str | None) -> None:
-    """Where the study's truth is. A password never gets into a file."""
-    shown = sqlalchemy.engine.make_url(storage).render_as_string(hide_password=True) if storage else None
-    note = {"schema": "autocompress.study-folder/v1", "name": name, "storage": shown}
-    if _note(folder) != note:
-        os.makedirs(folder, exist_ok=True)
-        write_durably(folder / "study.json", json.dumps(note, indent=1).encode())
