@@ -65,7 +65,10 @@ def test_run_ends_with_the_front_the_pick_and_the_files(ran):
     assert "against the baseline: " in said
     report = home / "studies" / "small" / "report"
     assert f"report: {report / 'report.html'}" in said or "report.html" in said
-    assert (report / "pick.onnx").stat().st_size > 0
+    pick = next(line.split()[1] for line in lines if line.startswith("*"))
+    assert said.splitlines()[-1].startswith("model:  ")
+    assert said.splitlines()[-1].endswith(f"report/models/trial-{pick}.onnx")
+    assert (report / "models" / f"trial-{pick}.onnx").stat().st_size > 0
     assert (report / "report.html").read_text().startswith("<!doctype html>")
     assert all(line[2] == ":" for line in said.splitlines() if line[:2].isdigit()), "plain lines start with the time"
 

@@ -16,6 +16,9 @@ import pytest
 from views import ACCURACY, EVIL, LATENCY, TRIALS, m, numbers, printed, trial, view
 
 from autocompress.reports import bundle
+from autocompress.reports.chapter.bought import bought
+from autocompress.reports.drawing.figures import Figures
+from autocompress.reports.drawing.points import Points
 from autocompress.reports.grid import front_grid
 from autocompress.reports.html import VOID, Html, join, tag
 from autocompress.reports.page import page
@@ -25,6 +28,8 @@ from autocompress.values.device import Runtime
 from autocompress.values.front import front
 from autocompress.values.job import BASELINE
 from autocompress.values.limit import Limit, Objective
+from autocompress.values.techniques import Part
+from autocompress.values.validated import Validated
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
@@ -161,6 +166,39 @@ def test_the_page_names_the_runtime_of_the_device_and_not_what_stands_in_for_it(
     device = spec.device.model_copy(update={"runtimes": runtimes})
     seen = Reader(page(replace(view(), spec=spec.model_copy(update={"device": device})))).seen
     assert "11 trials in 1 h 2 min · Laptop · x-cube-ai 10.2, litert" in seen
+
+
+def test_the_front_says_of_each_what_became_of_it_with_fresh_seeds() -> None:
+    then, now = numbers(0.95, 5e-4, 50), numbers(0.93, 5e-4, 50)
+    found = {
+        0: Validated(0, (8,), now, None, "fell off", "trial 1 beats it"),
+        1: Validated(1, (8,), then, None, "holds", ""),
+    }
+    seen = Reader(text := page(view(validated=found))).seen
+    assert "With fresh seeds 93.00 ± 0.10 %, fell off: trial 1 beats it" in seen
+    assert "With fresh seeds 95.00 ± 0.10 %, holds" in seen
+    assert text.count('class="verdict bad">fell off<') == text.count('class="verdict">holds<') == 1
+    assert "Trained again with 1 fresh seed: 1 of 2 hold." in seen
+    assert "Trained again with 1 fresh seed it fell off the front" in seen  # the pick, at the top
+
+
+def test_intervals_of_marks_are_of_95_percent() -> None:
+    row = Points(view()).rows[0]
+    assert (row["m0_low"], row["m0"], row["m0_high"]) == pytest.approx((97.7 - 0.196, 97.7, 97.7 + 0.196))
+
+
+def test_what_a_technique_bought_is_told_in_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autocompress.reports.chapter.bought.embedded", lambda *_: None)  # the chart
+    whole = view()
+    less = front((TRIALS[1],), (ACCURACY, LATENCY))
+    parts = (Part("the whole study", 4, whole.front, 2.0), Part("without pruning", 1, less, 1.0))
+    text = str(bought(Figures(replace(whole, parts=parts))))
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", text)]
+    assert rows == [
+        ["", "trials", "on their front", "best accuracy at latency (median) ≤ 950.0 µs", ""],
+        ["the whole study", "4", "2", "97.70 %", ""],
+        ["without pruning", "1", "1", "95.00 %", "−2.7 points"],
+    ]
 
 
 def test_bars_show_the_room_below_a_limit() -> None:

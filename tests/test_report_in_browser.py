@@ -4,27 +4,19 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import A4, DESK, PHONE, PRINTED, Opened, browser, lack, open_page, sheets, shots
+from browser import A4, DESK, PHONE, PRINTED, Opened, open_page, sheets, shots
 from report_views import CASES
 
 from autocompress.reports.page import page
 
 LARGEST = 2_000_000  # bytes of a page of 250 trials
 MOST_SHEETS = 14
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if reason := lack():
-        pytest.skip(reason)
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

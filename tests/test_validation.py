@@ -302,9 +302,9 @@ def test_a_real_schedule_and_sampler_do_not_get_in_its_way():
 def cli(monkeypatch, capsys):
     """The program, on a study of the pretend world: (exit code, stdout, stderr)."""
 
-    def program(study, *arguments):
+    def program(study, *arguments, verb="validate"):
         monkeypatch.setattr(Study, "open", lambda name, *, storage=None: study)
-        monkeypatch.setattr(sys, "argv", ["autocompress", "validate", study.spec.name, *arguments])
+        monkeypatch.setattr(sys, "argv", ["autocompress", verb, study.spec.name, *arguments])
         monkeypatch.setattr("autocompress.reports.bundle.write", lambda view, folder: wrote.append(folder))
         with pytest.raises(SystemExit) as end:
             main()
@@ -369,6 +369,26 @@ def test_as_a_document(cli):
     search, now = told["members"][0]["search"], told["members"][0]["fresh"]
     assert [m["metric"] for m in search] == [m["metric"] for m in now] == ["accuracy", "size"]
     assert told["members"][0]["test_accuracy"] is None
+
+
+def test_a_search_that_validates_itself_ends_as_validate_does(cli):
+    study = three(World(), seeds=2)
+    code, out, err = cli(study, "--plain", verb="resume")
+    assert code == 4
+    assert out.splitlines()[0].split()[:2] == ["trial", "accuracy"]
+    again, table, words = cli(study)
+    assert again == 4
+    told = [*table.splitlines(), *words.splitlines()[-2:]]
+    assert told[-1].startswith("the pick, trial 2 (accuracy-first): fell off: trial 1 beats it")
+    assert "\n".join(told) in err
+    holds = three(World(), seeds=2, widths=(8, 16), name="holds")
+    code, _, err = cli(holds, "--plain", verb="resume")
+    assert code == 0
+    assert "the pick, trial 1 (accuracy-first): holds\n" in err
+
+
+def test_what_nobody_has_validated_is_not_held_against_it(cli, searched):
+    assert cli(searched, "--plain", verb="resume")[0] == 0
 
 
 def test_nothing_to_validate_is_exit_4(cli):

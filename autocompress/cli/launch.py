@@ -167,11 +167,10 @@ def _pull(brake: "Brake", _frame: FrameType | None) -> None:
 
 
 def _show(study: "Study", json: bool) -> bool:
-    """The front, the pick and why, and where the files are. False: nothing fits."""
-    from autocompress.cli.validate import grid, words
-    from autocompress.reports import bundle, table
+    """The front, the pick and why, and where the files are. False: nothing fits, or the pick does not hold."""
+    from autocompress.cli.told import aligned, say
+    from autocompress.reports import bundle, fresh, table
     from autocompress.reports.of_study import view_of
-    from autocompress.study.artifacts import write_durably
 
     view = view_of(study, whole=True)
     folder = study.folder / "report"
@@ -184,14 +183,13 @@ def _show(study: "Study", json: bool) -> bool:
         else:
             data(table.plain(view))
     people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
-    if found := study.validated:
-        for line in (*grid(view, found), *words(view, found)):
-            people().print(line, markup=False, highlight=False, soft_wrap=True)
-    people().print(f"report: {_short(folder / 'report.html')}", highlight=False, soft_wrap=True)
-    if view.pick is not None and "model" in view.pick.trial.artifacts:
-        write_durably(folder / "pick.onnx", study.artifacts.get(view.pick.trial.artifacts["model"]))
-        people().print(f"model:  {_short(folder / 'pick.onnx')}", highlight=False, soft_wrap=True)
-    return bool(view.front.members)
+    if view.validated:
+        for line in (*aligned(fresh.rows(view)).splitlines(), *fresh.words(view)):
+            say(line)
+    say(f"report: {_short(folder / 'report.html')}")
+    if view.pick is not None and (model := view.models.get(view.pick.trial.number)):
+        say(f"model:  {_short(folder / model.place)}")
+    return bool(view.front.members) and fresh.holds(view)
 
 
 def _short(path: Path) -> str:

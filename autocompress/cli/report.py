@@ -28,8 +28,9 @@ def report(
     files = bundle.write(view, folder, pictures=True)
     people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
     page = next(file for file in files if file.suffix == ".html")
-    rest = len(files) - 1
-    people().print(f"and {rest} more files beside it, pictures in figures/", highlight=False, soft_wrap=True)
+    models = ", models in models/" if view.models else ""
+    told = f"and {len(files) - 1} more files beside it, pictures in figures/{models}"
+    people().print(told, highlight=False, soft_wrap=True)
     data(str(page))
     if show:
         import webbrowser

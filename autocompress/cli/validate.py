@@ -1,7 +1,6 @@
 """`validate`: is the front as good as it looks? Its recipes are trained again with fresh seeds and measured again."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +11,6 @@ from autocompress.cli.out import INTERRUPTED, NOTHING_FITS, data, document, peop
 
 if TYPE_CHECKING:
     from autocompress.reports.view import StudyView
-    from autocompress.values.measurement import Measurement
-    from autocompress.values.validated import Curse, Validated
 
 USUAL = 3  # seeds, where the study's file says nothing
 
@@ -34,8 +31,10 @@ def validate(
 
     All are measured again, on the device and on the test split. Asked again with more seeds, only those are added.
     """
-    from autocompress.reports import bundle, table
+    from autocompress.cli.told import aligned, say
+    from autocompress.reports import bundle, fresh, table
     from autocompress.reports.of_study import view_of
+    from autocompress.reports.plural import plural
     from autocompress.study import validation
     from autocompress.study.study import Study
 
@@ -46,67 +45,29 @@ def validate(
     if view.pick is None:
         people().print(table.summary(view), markup=False, highlight=False, soft_wrap=True, end="")
         sys.exit(NOTHING_FITS)
-    _say(f"{name}: {_of(len(view.front), 'model')} on the front, {_of(many, 'fresh seed')} each")
+    say(f"{name}: {plural(len(view.front), 'model')} on the front, {plural(many, 'fresh seed')} each")
     finished = follow(validation.beside(study), lambda brake: validation.steps(study, many, brake), plain)
-    bundle.write(view_of(study, whole=True), study.folder / "report")
-    found = study.validated
+    view = view_of(study, whole=True)
+    bundle.write(view, study.folder / "report")
     if json:
-        document("validation", _document(view, found))
+        document("validation", _document(view))
     else:
-        data("\n".join(grid(view, found)))
-    for line in words(view, found):
-        _say(line)
+        data(aligned(fresh.rows(view)))
+    for line in fresh.words(view):
+        say(line)
     if not finished:
-        _say(f"interrupted; go on with: autocompress validate {name} --seeds {many}")
+        say(f"interrupted; go on with: autocompress validate {name} --seeds {many}")
         sys.exit(INTERRUPTED)
-    if not found[view.pick.trial.number].stands:
+    if not fresh.holds(view):
         sys.exit(NOTHING_FITS)
 
 
-def grid(view: "StudyView", found: "Mapping[int, Validated]") -> list[str]:
-    """A line for each member, best first; `*` marks the pick."""
-    from autocompress.cli.told import aligned
-
-    rows = [("", "trial", "search accuracy", "fresh accuracy", "seeds", "test accuracy", "verdict")]
-    for member in view.front.members:
-        one = found.get(member.number)
-        mark = "*" if view.pick is not None and view.pick.trial is member else ""
-        row = (mark, str(member.number), _cell(member.measured("accuracy")))
-        if one is None:
-            rows.append((*row, "–", "0", "–", "not tried yet"))
-        else:
-            fresh = (_cell(one.measured("accuracy")), str(len(one.seeds)), _cell(one.test_accuracy))
-            rows.append((*row, *fresh, _verdict(one)))
-    return aligned(rows).splitlines()
-
-
-def words(view: "StudyView", found: "Mapping[int, Validated]") -> list[str]:
-    """How lucky the search was, and what became of its pick."""
-    from autocompress.values.validated import winners_curse
-
-    curse = winners_curse(view.front, found)
-    lines = [_lucky(curse)] if curse else []
-    if view.pick is not None and (taken := found.get(view.pick.trial.number)):
-        lines.append(f"the pick, trial {taken.trial} ({view.pick.rule}): {_verdict(taken)}")
-    return lines
-
-
-def _lucky(curse: "Curse") -> str:
-    from autocompress.reports.against import points
-
-    spread = f" ± {points(curse.spread).removeprefix('+')}" if curse.spread else ""
-    return (
-        f"winner's curse: {points(curse.value)}{spread} points, by which the search's accuracy is above that of fresh "
-        f"seeds, over {_of(curse.members, 'model')}"
-    )
-
-
-def _document(view: "StudyView", found: "Mapping[int, Validated]") -> dict[str, Any]:
+def _document(view: "StudyView") -> dict[str, Any]:
     from autocompress.values.validated import winners_curse
 
     assert view.pick is not None
-    searched, curse = {t.number: t for t in view.front.members}, winners_curse(view.front, found)
-    taken = found.get(view.pick.trial.number)
+    searched, curse = {t.number: t for t in view.front.members}, winners_curse(view.front, view.validated)
+    taken = view.validated.get(view.pick.trial.number)
     return {
         "study": view.spec.name,
         "pick": {"trial": view.pick.trial.number, "rule": view.pick.rule, "stands": taken.stands if taken else None},
@@ -121,24 +82,6 @@ def _document(view: "StudyView", found: "Mapping[int, Validated]") -> dict[str, 
                 "fresh": [m.model_dump(mode="json") for m in one.measurements],
                 "test_accuracy": one.test_accuracy.model_dump(mode="json") if one.test_accuracy else None,
             }
-            for number, one in found.items()
+            for number, one in view.validated.items()
         ],
     }
-
-
-def _verdict(one: "Validated") -> str:
-    return f"{one.verdict}: {one.why}" if one.why else one.verdict
-
-
-def _cell(m: "Measurement | None") -> str:
-    from autocompress.values.metric import show
-
-    return show(m.metric, m.value, m.spread) if m else "–"
-
-
-def _of(many: int, what: str) -> str:
-    return f"{many} {what}{'s' if many != 1 else ''}"
-
-
-def _say(text: str) -> None:
-    people().print(text, markup=False, highlight=False, soft_wrap=True)

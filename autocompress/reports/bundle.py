@@ -1,9 +1,11 @@
 """What a study leaves in a folder: a page, the front and the trials as data, and a comment for a pull request."""
 
 import csv
+import filecmp
 import io
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +19,7 @@ from autocompress.reports.grid import front_grid, heading
 from autocompress.reports.markdown import code
 from autocompress.reports.page import page
 from autocompress.reports.table import STAR, compared_metrics, why_none
-from autocompress.reports.view import StudyView
+from autocompress.reports.view import MODELS, StudyView
 from autocompress.values.counts import counts
 from autocompress.values.front import row
 from autocompress.values.job import BASELINE
@@ -27,6 +29,7 @@ from autocompress.values.trial import Trial
 
 SCHEMA = "autocompress.front/v1"
 MOST_ROWS = 12  # of the front in a comment
+OURS = re.compile(r"trial-(\d+)\.\w+")  # names of copies of models
 
 
 def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Path, ...]:
@@ -48,9 +51,25 @@ def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Pat
                 f"figures/{name}.png": png(svg),
                 f"figures/{name}.pdf": pdf(svg),
             }
-    for place in (folder, folder / "figures") if pictures else (folder,):
-        place.mkdir(parents=True, exist_ok=True)
-    return tuple(_write(folder / name, data) for name, data in found.items())
+    models = [_copied(model.content, folder / model.place) for model in view.models.values()]
+    written = [_write(folder / name, data) for name, data in found.items()]  # after what the page links to
+    _cleared(folder / MODELS, view)  # last: an older page linked to them
+    return (*written, *models)
+
+
+def _copied(content: Path, copy: Path) -> Path:
+    """What is there already is left alone."""
+    same = copy.exists() and filecmp.cmp(content, copy, shallow=False)
+    return copy if same else _write(copy, content.read_bytes())
+
+
+def _cleared(folder: Path, view: StudyView) -> None:
+    """Copies of models that have left the front go; one whose original is lost stays."""
+    kept = {Path(model.place).name for model in view.models.values()}
+    lost = {t.number for t in view.front.members} - set(view.models)
+    for old in folder.glob("trial-*"):
+        if (ours := OURS.fullmatch(old.name)) and old.name not in kept and int(ours[1]) not in lost:
+            old.unlink()
 
 
 def front_json(view: StudyView) -> dict[str, Any]:
@@ -159,6 +178,7 @@ def _csv(rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> str:
 
 
 def _write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)

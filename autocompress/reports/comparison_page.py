@@ -1,6 +1,5 @@
 """Studies held against each other, as a page: the fronts in one chart, then the tables."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from autocompress.reports.comparison import parts
@@ -10,6 +9,7 @@ from autocompress.reports.drawing.picture import Picture
 from autocompress.reports.html import Html, tag
 from autocompress.reports.sheet import Sheet
 from autocompress.reports.shell import shell
+from autocompress.reports.tabled import scrolled, tabled
 from autocompress.values.compared import Comparison
 
 
@@ -49,15 +49,12 @@ def _section(part: Sheet | str) -> Html:
         first, *rest = part.splitlines()
         points = tag("ul", *(tag("li", line.strip()) for line in rest)) if rest else None
         return tag("section", tag("p", _capital(first)), points)
-    return tag("section", tag("h2", _capital(part.title)), _table(part.header, part.rows, part.words))
+    return tag("section", tag("h2", _capital(part.title)), _table(part))
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[str]) -> Html:
-    kinds = ["text" if h in words else "" for h in header]
-    body = [tag("tr", *(tag("td", c, class_=k) for c, k in zip(row, kinds, strict=True))) for row in rows]
-    head = tag("tr", *(tag("th", h, scope="col", class_=k) for h, k in zip(header, kinds, strict=True)))
-    table = tag("table", tag("thead", head), tag("tbody", *body))
-    return tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=" and ".join(header[:1]))
+def _table(sheet: Sheet) -> Html:
+    words = {i for i, head in enumerate(sheet.header) if head in sheet.words}
+    return scrolled(tabled(sheet.header, sheet.rows, words=words), sheet.title)
 
 
 def _capital(text: str) -> str:

@@ -15,6 +15,7 @@ from autocompress.reports.html import Html, tag
 from autocompress.reports.of_study import view_of
 from autocompress.reports.shell import own
 from autocompress.reports.table import STAR, compared_metrics, summary
+from autocompress.reports.tabled import tabled
 from autocompress.reports.view import StudyView
 from autocompress.study.study import Study
 from autocompress.values.device import Device
@@ -49,16 +50,13 @@ def front(given: Front) -> str:
 
 def trial(given: Trial) -> str:
     """Everything that was measured of it, and how."""
-    rows = [
-        tag("tr", tag("th", known(m.metric).title, scope="row"), tag("td", cell(m)), tag("td", m.how), tag("td", m.on))
-        for m in by_metric(given.measurements).values()
-    ]
+    rows = [(known(m.metric).title, cell(m), m.how, m.on) for m in by_metric(given.measurements).values()]
     broken = f", breaks {', '.join(given.broken)}" if given.broken else ""
     why = f": {given.message}" if given.message else ""
     return _wrapped(
         tag("p", tag("b", f"Trial {given.number}"), f" {given.state}{broken}{why}"),
         tag("p", tag("code", given.recipe.line)),
-        tag("table", tag("tbody", *rows)) if rows else None,
+        tabled((), rows) if rows else None,
     )
 
 
@@ -68,8 +66,7 @@ def device(given: Device) -> str:
     facts += [("bits of weights", ", ".join(map(str, given.bits)))]
     facts += [(name, show("size", m.usable)) for name, m in (("RAM", given.ram), ("flash", given.flash)) if m]
     facts += [("limit", str(limit)) for limit in given.limits]
-    rows = [tag("tr", tag("th", name, scope="row"), tag("td", text)) for name, text in facts]
-    return _wrapped(tag("p", tag("b", given.name)), tag("table", tag("tbody", *rows)))
+    return _wrapped(tag("p", tag("b", given.name)), tabled((), facts))
 
 
 SHOWN: dict[type, Callable[[Any], str]] = {Study: study, Front: front, Trial: trial, Device: device}
@@ -87,15 +84,11 @@ def _table(view: StudyView) -> Html | None:
     if not view.front.members:
         return None
     grid = front_grid(view)
-    rows = [
-        tag("tr", *(tag("td", (f"{STAR} " if i == 0 and row.picked else "") + c) for i, c in enumerate(row.cells)))
-        for row in grid.rows
-    ]
+    rows = [((f"{STAR} " if row.picked else "") + row.cells[0], *row.cells[1:]) for row in grid.rows]
     pick = view.pick
     claims = against(pick.trial.measurements, view.baseline, compared_metrics(view)) if pick else []
     said = f"{STAR} against the baseline: {', '.join(map(str, claims))}" if claims else None
-    head = tag("thead", tag("tr", *(tag("th", h, scope="col") for h in grid.header)))
-    return tag("div", tag("table", head, tag("tbody", *rows)), tag("p", said) if said else None)
+    return tag("div", tabled(grid.header, rows), tag("p", said) if said else None)
 
 
 def _wrapped(*parts: Html | None) -> str:

@@ -1,10 +1,13 @@
 """A stored study as a view: the only place where reports look at a store."""
 
+import json
+from contextlib import suppress
 from dataclasses import replace
 
-from autocompress.reports.view import StudyView
+from autocompress.reports.view import MODELS, ModelFile, StudyView
+from autocompress.study.artifacts import Artifacts
 from autocompress.study.study import Study
-from autocompress.values.front import front
+from autocompress.values.front import Front, front
 from autocompress.values.job import BASELINE
 from autocompress.values.limit import resolved
 from autocompress.values.measurement import Measurement, by_metric
@@ -38,7 +41,21 @@ def view_of(study: Study, rule: str = "accuracy-first", *, whole: bool = False) 
         examinations=study.examinations,
         stopped_at=study.stopped_at,
         validated=study.validated,
+        models=_models(study.artifacts, view.front),
     )
+
+
+def _models(artifacts: Artifacts, members: Front) -> dict[int, ModelFile]:
+    """A file that is gone or damaged is left out; the suffix is that of the runtime it was made for."""
+    found = {}
+    for t in members.members:
+        if not {"model", "runtime"} <= set(t.artifacts):
+            continue
+        with suppress(OSError, ValueError):
+            suffix = json.loads(artifacts.get(t.artifacts["runtime"]))["suffix"]
+            artifacts.get(t.artifacts["model"])  # looks whether it is whole
+            found[t.number] = ModelFile(f"{MODELS}/trial-{t.number}{suffix}", artifacts.path(t.artifacts["model"]))
+    return found
 
 
 def _parts(study: Study, view: StudyView) -> tuple[Part, ...]:

@@ -66,7 +66,8 @@
       if (event.key === "Escape") { chosen.clear(); say(); mark(); return; }
       if (!step || !members.length) return;
       event.preventDefault();
-      const at = members.indexOf([...chosen].pop());
+      let at = members.indexOf([...chosen].pop());
+      if (at < 0 && step < 0) at = 0;  // from nowhere backwards: the last
       choose(members[(at + step + members.length) % members.length], true);
     });
   }
@@ -77,10 +78,11 @@
     if (!many) return;
     let rail = -1, from = 0;
     const place = (event) => {
-      const box = element.querySelector("svg").getBoundingClientRect(), origin = view.origin();
+      const box = element.querySelector("svg").getBoundingClientRect();
+      const { left, top } = view.padding(), [x, y] = view.origin();
       return [
-        view.scale("x").invert(event.clientX - box.left - origin[0]),
-        view.scale("y").invert(event.clientY - box.top - origin[1]),
+        view.scale("x").invert(event.clientX - box.left - left - x),
+        view.scale("y").invert(event.clientY - box.top - top - y),
       ];
     };
     element.addEventListener("pointerdown", (event) => {

@@ -18,6 +18,7 @@ from autocompress.reports.chapter.went import went
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.duration import duration
 from autocompress.reports.html import Html, tag
+from autocompress.reports.plural import plural
 from autocompress.reports.shell import shell
 from autocompress.reports.view import StudyView
 
@@ -49,8 +50,7 @@ def _data(figures: Figures) -> dict[str, Any]:
 def _top(view: StudyView, chapters: list[Html]) -> Html:
     device = view.spec.device
     where = [device.name, ", ".join(one.title for one in device.runtimes)] if device else []
-    total = len(view.trials)
-    facts = [f"{total} {'trial' if total == 1 else 'trials'} in {duration(view.seconds)}", *where]
+    facts = [f"{plural(len(view.trials), 'trial')} in {duration(view.seconds)}", *where]
     links = [
         tag("a", text, href=f"#{name}") for name, text in NAMES.items() if any(f' id="{name}"' in c for c in chapters)
     ]

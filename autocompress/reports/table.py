@@ -7,6 +7,7 @@ from rich.text import Text
 from autocompress.reports.against import against
 from autocompress.reports.closest import closest_miss, tightest
 from autocompress.reports.grid import ESTIMATED, Grid, front_grid
+from autocompress.reports.plural import plural
 from autocompress.reports.view import StudyView
 from autocompress.values.counts import counts, listed
 from autocompress.values.metric import known
@@ -70,7 +71,7 @@ def _answer(view: StudyView) -> list[str]:
     pick, where = view.pick, f"trials: {counts(view.trials)}"
     if pick is None:
         return [f"{view.spec.name}: {why_none(view)}", where]
-    models = f"{len(view.front)} {'model' if len(view.front) == 1 else 'models'}"
+    models = plural(len(view.front), "model")
     lines = [
         f"{view.spec.name}: take trial {pick.trial.number} ({view.rule}, {models} on the front): {pick.reason}",
         f"recipe: {pick.trial.recipe.line}",

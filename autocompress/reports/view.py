@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from autocompress.search.importance import importance
 from autocompress.values.certainty import Standing, contenders, shares, standings
@@ -16,6 +17,16 @@ from autocompress.values.study import StudySpec
 from autocompress.values.techniques import Part
 from autocompress.values.trial import Trial
 from autocompress.values.validated import Validated
+
+MODELS = "models"  # the folder beside the page
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The file of a model: where its copy is beside the page, and where its content lies."""
+
+    place: str  # models/trial-12.onnx
+    content: Path
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class StudyView:
     stopped_at: Mapping[int, float] = field(default_factory=dict)  # share of its training that a trial had
     examinations: Mapping[int, Examination] = field(default_factory=dict)  # of members of the front, by trial
     validated: Mapping[int, Validated] = field(default_factory=dict)  # what became of members with fresh seeds
+    models: Mapping[int, ModelFile] = field(default_factory=dict)  # of members whose file is there and whole
 
     @property
     def volumes(self) -> tuple[float, float] | None:

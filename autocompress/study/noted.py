@@ -39,8 +39,8 @@ def specified(store: Store) -> StudySpec:
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         commit = (store.fact("environment") or {}).get("commit", "")[:12]
+        version = f"another version of autocompress{f' (commit {commit})' if commit else ''}"
         raise StudyError(
-            f"study {store.name!r} was begun by another version of autocompress{f' (commit {commit})' if commit else ''}, "
-            f"and this one does not understand its {where}; go on with that version, or begin it anew with --as "
-            f"{store.name}-2"
+            f"study {store.name!r} was begun by {version}, and this one does not understand its {where}; "
+            f"go on with that version, or begin it anew with --as {store.name}-2"
         ) from None

@@ -4,6 +4,7 @@ from autocompress.reports.against import Against, against
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.grid import cell
 from autocompress.reports.html import Html, tag
+from autocompress.reports.plural import plural
 from autocompress.reports.table import STAR, compared_metrics, why_none
 from autocompress.reports.view import StudyView
 from autocompress.values.metric import known, show
@@ -59,7 +60,8 @@ def _again(view: StudyView, number: int) -> Html | None:
         f"{known(o.metric).title} {cell(m)}" for o in view.front.objectives if (m := found.measured(o.metric))
     )
     why = f" ({found.why})" if found.why else ""
-    return tag("p", f"Trained again with {len(found.seeds)} fresh seeds it {VERDICTS[found.verdict]}: {numbers}{why}.")
+    seeds = plural(len(found.seeds), "fresh seed")
+    return tag("p", f"Trained again with {seeds} it {VERDICTS[found.verdict]}: {numbers}{why}.")
 
 
 def _others(view: StudyView) -> Html | None:

@@ -4,6 +4,7 @@ from autocompress.reports.against import points
 from autocompress.reports.drawing.embedded import embedded
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.html import Html, tag
+from autocompress.reports.tabled import scrolled, tabled
 from autocompress.reports.view import StudyView
 from autocompress.values.front import Front
 from autocompress.values.limit import Objective
@@ -37,41 +38,19 @@ def _table(view: StudyView) -> Html | None:
         return None
     lead, cost = found
     room = view.pick.trial.value(cost.metric)
-    whole = _best(view.parts[0].front, lead, cost, room)
+    (first, *_), in_points = view.parts, known(lead.metric).unit == "fraction"
+    whole = _best(first.front, lead, cost, room)
     rows = []
     for part in view.parts:
         best = _best(part.front, lead, cost, room)
-        fraction = known(lead.metric).unit == "fraction"
-        loss = (
-            ""
-            if best is None or whole is None or part is view.parts[0] or not fraction
-            else f"{points(best - whole)} points"
-        )
-        rows.append(
-            (
-                part.name,
-                str(part.trials),
-                str(len(part.front)),
-                show(lead.metric, best) if best is not None else "none",
-                loss,
-            )
-        )
-    heads = (
-        "",
-        "trials",
-        "on their front",
-        f"best {known(lead.metric).title} at {known(cost.metric).title} ≤ {show(cost.metric, room)}",
-        "",
-    )
-    return tag(
-        "div",
-        tag(
-            "table",
-            tag("thead", tag("tr", *(tag("th", h, scope="col") if h else tag("td", "") for h in heads))),
-            tag("tbody", *(tag("tr", tag("th", r[0], scope="row"), *(tag("td", c) for c in r[1:])) for r in rows)),
-        ),
-        class_="scroll", tabindex="0", role="region", aria_label="What each technique bought",
-    )  # fmt: skip
+        shown = show(lead.metric, best) if best is not None else "none"
+        apart = ""
+        if in_points and part is not first and best is not None and whole is not None:
+            apart = f"{points(best - whole)} points"
+        rows.append((part.name, str(part.trials), str(len(part.front)), shown, apart))
+    room_said = f"best {known(lead.metric).title} at {known(cost.metric).title} ≤ {show(cost.metric, room)}"
+    heads = ("", "trials", "on their front", room_said, "")
+    return scrolled(tabled(heads, rows), "What each technique bought")
 
 
 def _axes(view: StudyView) -> tuple[Objective, Objective] | None:

@@ -4,6 +4,7 @@ from autocompress.reports.drawing.embedded import embedded
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.drawing.parallel import initials
 from autocompress.reports.html import Html, tag
+from autocompress.reports.tabled import scrolled
 from autocompress.values.columns import ORDER, columns
 
 DRAG = "Drag along an upright to keep the lines that pass there; a click on it lets all through."
@@ -20,9 +21,9 @@ def built(figures: Figures) -> Html | None:
         tag("p", text, class_="quiet") if (text := _common(figures)) else None,
         tag("p", text, class_="quiet") if (text := _letters(figures)) else None,
         tag("p", DRAG, class_="quiet moving"),
-        tag("div", chart, class_="scroll wide-chart", tabindex="0", role="region", aria_label="Recipes"),
+        scrolled(chart, "Recipes", "wide-chart"),
         id="recipes",
-    )  # fmt: skip
+    )
 
 
 def _letters(figures: Figures) -> str | None:

@@ -3,6 +3,7 @@
 from autocompress.reports.drawing.embedded import embedded
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.html import Html, tag
+from autocompress.reports.tabled import scrolled
 from autocompress.reports.view import StudyView
 from autocompress.search.importance import SHAKY
 from autocompress.values.growth import at_seconds, last_gain
@@ -31,8 +32,8 @@ def mattered(figures: Figures) -> Html | None:
         "How differently each choice is distributed among the best tenth and among all complete trials, as share of "
         f"the sum (PED-ANOVA).{shaky}"
     )
-    scrolled = tag("div", chart, class_="scroll half-wide", tabindex="0", role="region", aria_label="What mattered")
-    return tag("section", tag("h2", "What mattered"), tag("p", said, class_="quiet"), scrolled, id="mattered")
+    wide = scrolled(chart, "What mattered", "half-wide")
+    return tag("section", tag("h2", "What mattered"), tag("p", said, class_="quiet"), wide, id="mattered")
 
 
 def _verdict(view: StudyView) -> list[str]:

@@ -1,8 +1,7 @@
 """What a model says to the test split: class by class, what it mixes up, how sure it is, and what has changed."""
 
-from collections.abc import Sequence
-
 from autocompress.reports.html import Html, tag
+from autocompress.reports.tabled import scrolled, tabled
 from autocompress.values.examination import Answers, Changes, Examination, Light, Mean
 
 MOST = 16  # classes of a table that can be read
@@ -30,32 +29,26 @@ def _mistakes(found: Answers) -> Html:
     return tag(
         "div",
         tag("h3", f"Test split: the {len(worst)} hardest of {len(names) + found.more_classes} classes"),
-        _table(("class", "right", "baseline"), rows),
+        tabled(("class", "right", "baseline"), rows, kind="small"),
         tag("h3", "Mixed up most"),
-        _table(("", "images"), pairs),
+        tabled(("", "images"), pairs, kind="small"),
     )
 
 
 def _matrix(found: Answers) -> Html:
-    table = found.confusion
     rows = []
-    for one, line in zip(found.classes, table, strict=True):
-        cells = [
-            tag(
-                "td",
-                str(n) if n else "·",
-                style=f"--share:{n / max(one.n, 1):.2f}",
-                class_="right" if i == k else "wrong",
-            )
-            for k, n in enumerate(line)
-            for i in [found.classes.index(one)]
-        ]
+    for truth, (one, line) in enumerate(zip(found.classes, found.confusion, strict=True)):
+        cells = [_answered(n, one.n, "right" if answer == truth else "wrong") for answer, n in enumerate(line)]
         rows.append(tag("tr", tag("th", one.name, scope="row"), *cells, tag("td", _share(one.right, one.n))))
     head = tag(
         "tr", tag("td", ""), *(tag("th", c.name, scope="col") for c in found.classes), tag("th", "right", scope="col")
     )
     made = tag("table", tag("thead", head), tag("tbody", *rows), class_="matrix")
-    return tag("div", made, class_="scroll", tabindex="0", role="region", aria_label="Confusion matrix")
+    return scrolled(made, "Confusion matrix")
+
+
+def _answered(n: int, of: int, kind: str) -> Html:
+    return tag("td", str(n) if n else "·", style=f"--share:{n / max(of, 1):.2f}", class_=kind)
 
 
 def _sure(found: Answers) -> Html:
@@ -71,7 +64,7 @@ def _sure(found: Answers) -> Html:
         "div",
         tag("h3", "How sure, and how right"),
         tag("p", f"Expected calibration error {_mean(calibration.error)}{beside}."),
-        _table(("says it is", "images", "on average", "is right in"), rows),
+        tabled(("says it is", "images", "on average", "is right in"), rows, kind="small"),
     )
 
 
@@ -85,11 +78,12 @@ def _changes(found: Changes) -> Html:
         ("another mistake", found.other_mistake, found.other_images),
     ]
     far = f"{found.divergence.value:.4g}" + (f" ± {found.divergence.spread:.2g}" if found.divergence.spread else "")
+    told = [(name, str(n), ", ".join(map(str, some))) for name, n, some in rows if n]
     return tag(
         "div",
         tag("h3", "What has changed"),
         tag("p", f"Same answer to {_mean(found.agreement)}; Kullback-Leibler divergence from the baseline {far} nats."),
-        _table(("", "images", "such as"), [(name, str(n), ", ".join(map(str, some))) for name, n, some in rows if n]),
+        tabled(("", "images", "such as"), told, kind="small"),
     )
 
 
@@ -99,16 +93,8 @@ def _light(found: Light) -> Html:
         for i, (strength, own) in enumerate(zip(found.strengths, found.accuracy, strict=True))
     ]
     heads = ("changed by", "accuracy", *(["baseline"] if found.baseline else []))
-    return tag("div", tag("h3", f"In another light ({', '.join(found.changed)})"), _table(heads, rows))
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Html:
-    return tag(
-        "table",
-        tag("thead", tag("tr", *(tag("th", h, scope="col") if h else tag("td", "") for h in heads))),
-        tag("tbody", *(tag("tr", tag("th", r[0], scope="row"), *(tag("td", c) for c in r[1:])) for r in rows)),
-        class_="small",
-    )
+    title = tag("h3", f"In another light ({', '.join(found.changed)})")
+    return tag("div", title, tabled(heads, rows, kind="small"))
 
 
 def _mean(found: Mean) -> str:

@@ -3,10 +3,12 @@
 from autocompress.reports.chapter.model_answers import answers
 from autocompress.reports.chapter.model_layers import layers
 from autocompress.reports.chapter.model_looks import looks
+from autocompress.reports.chapter.the_file import the_file
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.grid import cell
 from autocompress.reports.html import Html, tag
 from autocompress.reports.provenance import sentence
+from autocompress.reports.view import StudyView
 from autocompress.values.examination import Examination
 from autocompress.values.measurement import by_metric
 from autocompress.values.metric import known, show
@@ -41,7 +43,7 @@ def _model(figures: Figures, t: Trial, seen: Examination, *, opened: bool) -> Ht
         tag("summary", tag("b", f"Trial {t.number}"), f" {numbers}"),
         tag("p", tag("code", t.recipe.line, class_="recipe")),
         layers(figures, t, seen),
-        _times(t),
+        _file(figures.view, t),
         answers(seen),
         looks(seen),
         tag("div", tag("h3", "Left out"), tag("ul", *notes)) if notes else None,
@@ -49,12 +51,11 @@ def _model(figures: Figures, t: Trial, seen: Examination, *, opened: bool) -> Ht
     )
 
 
-def _times(t: Trial) -> Html | None:
-    """How its latency spreads, and how far the file answers as the network does."""
+def _file(view: StudyView, t: Trial) -> Html | None:
+    """How its latency spreads, how far it answers as the network does, and where it is."""
     found = by_metric(t.measurements)
     lines = [tag("li", f"{known(m).title}: {cell(found[m])}") for m in TIMES if m in found]
     parity = found["accuracy"].note if "accuracy" in found else ""
     lines += [tag("li", sentence(parity))] if parity else []
-    digest = t.artifacts.get("model")
-    lines += [tag("li", "SHA-256 ", tag("code", digest))] if digest else []
+    lines += [tag("li", where)] if (where := the_file(view, t)) else []
     return tag("div", tag("h3", "The file"), tag("ul", *lines)) if lines else None

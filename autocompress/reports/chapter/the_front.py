@@ -1,9 +1,12 @@
 """The front as a table: sortable, with how sure each place on it is, and the file behind it."""
 
+from autocompress.reports.chapter.the_file import the_file
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.grid import ESTIMATED, Row, cell, front_grid, metrics_of
-from autocompress.reports.html import Html, tag
+from autocompress.reports.html import Html, join, tag
+from autocompress.reports.plural import plural
 from autocompress.reports.table import STAR
+from autocompress.reports.tabled import scrolled, share
 from autocompress.reports.view import StudyView
 from autocompress.values.certainty import DRAWS
 from autocompress.values.metric import known
@@ -15,7 +18,7 @@ def the_front(figures: Figures) -> Html | None:
     view = figures.view
     if not view.front.members:
         return None
-    grid, size = front_grid(view), len(view.front)
+    grid = front_grid(view)
     names = ", ".join(known(o.metric).title for o in view.front.objectives)
     also = f" {ESTIMATED} estimated, not measured." if grid.estimates else ""
     noise = f" “On front”: in how many of {DRAWS} draws from the spreads nobody beats it." if _unsure(view) else ""
@@ -26,25 +29,16 @@ def the_front(figures: Figures) -> Html | None:
         _head(h, metrics[i - 1] if 0 < i <= len(metrics) else None, i == 0) for i, h in enumerate(grid.header[:-1])
     ]
     extra = [_head("on front", None, True, "descending")] if _unsure(view) else []
-    extra += [_head("fresh seeds", None, False)] if view.validated else []
+    rows = (_row(view, r, members.get(r.number) if r.number is not None else None, metrics) for r in grid.rows)
     return tag(
         "section",
-        tag("h2", f"The front: {size} {'model' if size == 1 else 'models'}"),
+        tag("h2", f"The front: {plural(len(view.front), 'model')}"),
         tag("p", said, class_="quiet"),
         *(tag("p", line) for line in _held(view)),
-        tag(
-            "div",
-            tag(
-                "table",
-                tag("thead", tag("tr", *heads, *extra)),
-                *(_row(view, row, members.get(-1 if row.number is None else row.number), metrics) for row in grid.rows),
-                class_="front sortable",
-            ),
-            class_="scroll", tabindex="0", role="region", aria_label="The front",
-        ),
+        scrolled(tag("table", tag("thead", tag("tr", *heads, *extra)), *rows, class_="front sortable"), "The front"),
         class_="long",
         id="front",
-    )  # fmt: skip
+    )
 
 
 def _unsure(view: StudyView) -> bool:
@@ -69,13 +63,16 @@ def _row(view: StudyView, row: Row, trial: Trial | None, metrics: list[str]) -> 
         cells.append(tag("td", text, **({"data_value": repr(found.value)} if found else {})))
     if _unsure(view):
         cells.append(_often(view, trial))
-    if view.validated:
-        cells.append(_again(view, trial))
-    digest = trial.artifacts.get("model", "") if trial else ""
-    file = tag("span", " · file ", tag("code", digest[:12]), class_="file") if digest else None
-    recipe = tag("td", tag("code", row.cells[-1]), file, colspan=str(len(cells)))
+    lines = tag("div", tag("code", row.cells[-1]), *_below(view, trial))
+    below = tag("tr", tag("td", lines, colspan=str(len(cells))), class_="recipe")
     kind = "baseline" if row.number is None else "picked" if row.picked else "model"
-    return tag("tbody", tag("tr", *cells), tag("tr", recipe, class_="recipe"), class_=kind)
+    return tag("tbody", tag("tr", *cells), below, class_=kind)
+
+
+def _below(view: StudyView, trial: Trial | None) -> list[Html]:
+    """Its file, and what became of it with fresh seeds."""
+    said = [the_file(view, trial, 12), _again(view, trial)] if trial else []
+    return [tag("p", text) for text in said if text]
 
 
 def _tick(number: int | None) -> Html:
@@ -87,10 +84,9 @@ def _tick(number: int | None) -> Html:
 def _often(view: StudyView, trial: Trial | None) -> Html:
     if trial is None:
         return tag("td", "")
-    share = view.certain.get(trial.number, 0.0)
-    word = "" if view.standings.get(trial.number) == "on the front" else " noise"
-    bar = tag("span", tag("i", style=f"width:{100 * share:.0f}%"), class_=f"share{word}")
-    return tag("td", bar, f" {100 * share:.0f} %", data_value=repr(share), class_="often")
+    often = view.certain.get(trial.number, 0.0)
+    sure = view.standings.get(trial.number) == "on the front"
+    return tag("td", share(often, "" if sure else "noise"), data_value=repr(often))
 
 
 def _held(view: StudyView) -> list[str]:
@@ -100,7 +96,7 @@ def _held(view: StudyView) -> list[str]:
         return []
     seeds = max(len(v.seeds) for v in found.values())
     stand = sum(v.stands for v in found.values())
-    lines = [f"Trained again with {seeds} fresh {'seed' if seeds == 1 else 'seeds'}: {stand} of {len(found)} hold."]
+    lines = [f"Trained again with {plural(seeds, 'fresh seed')}: {stand} of {len(found)} hold."]
     curse = winners_curse(view.front, found)
     if curse is not None:
         spread = f" ± {100 * curse.spread:.2f}" if curse.spread else ""
@@ -112,11 +108,11 @@ def _held(view: StudyView) -> list[str]:
     return lines
 
 
-def _again(view: StudyView, trial: Trial | None) -> Html:
-    found = view.validated.get(trial.number) if trial else None
+def _again(view: StudyView, trial: Trial) -> Html | None:
+    found = view.validated.get(trial.number)
     if found is None:
-        return tag("td", "")
+        return None
     lead = found.measured(view.front.objectives[0].metric)
-    number = f"{cell(lead)} " if lead else ""
-    kind = "verdict" if found.stands else "verdict bad"
-    return tag("td", number, tag("span", found.verdict, class_=kind, title=found.why))
+    verdict = tag("span", found.verdict, class_="verdict" if found.stands else "verdict bad")
+    number, why = f"{cell(lead)}, " if lead else None, f": {found.why}" if found.why else None
+    return join("With fresh seeds ", number, verdict, why)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.duration import duration
 from autocompress.reports.html import Html, tag
+from autocompress.reports.plural import plural
+from autocompress.reports.tabled import tabled
 from autocompress.reports.view import StudyView
 from autocompress.values.counts import counts
 from autocompress.values.metric import known
@@ -36,7 +38,7 @@ def went(figures: Figures) -> Html | None:
     ]
     return tag(
         "section",
-        tag("h2", f"Where {done.asked} {'trial' if done.asked == 1 else 'trials'} went"),
+        tag("h2", f"Where {plural(done.asked, 'trial')} went"),
         tag("div", *(tag("i", class_=c, style=f"flex:{n}") for c, _, n in shown), class_="went", aria_hidden="true"),
         tag("ul", *(tag("li", tag("i", class_=c), f"{n} {text}") for c, text, n in shown), class_="key"),
         tag(
@@ -71,8 +73,7 @@ def _times(view: StudyView) -> list[tuple[str, ...]]:
 def _small(title: str, rows: Sequence[tuple[str, ...]]) -> Html | None:
     if not rows:
         return None
-    body = (tag("tr", *(tag("td", c, class_=("name", "number", "text")[i]) for i, c in enumerate(r))) for r in rows)
-    return tag("div", tag("h3", title), tag("table", tag("tbody", *body)))
+    return tag("div", tag("h3", title), tabled((), rows, words={2}))
 
 
 def _clipped(text: str) -> str:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import altair as alt
-
 from autocompress.reports.drawing.look import CONFIG
 
 VEGA_LITE = "6.4"
@@ -91,8 +89,3 @@ def fingerprint(script: str) -> str:
     import base64
 
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-def as_chart(spec: Mapping[str, Any]) -> Any:
-    """For notebooks: an Altair chart from a specification."""
-    return alt.Chart.from_dict(dict(spec))

@@ -1,18 +1,17 @@
 """The trials as the charts see them: one flat row each, in the units of the axes, thinned where nobody could look."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from autocompress.reports.drawing.axis import Axis, axis
 from autocompress.reports.view import StudyView
+from autocompress.values.domination import SURE
 from autocompress.values.measurement import Measurement, by_metric
-from autocompress.values.metric import known, show
+from autocompress.values.metric import show
 from autocompress.values.trial import Trial
 
 MOST = 1200  # marks of trials that are not on the front
-SIGMA95 = 1.96
 
 Row = dict[str, Any]
 
@@ -86,8 +85,8 @@ class Points:
             assert m is not None
             row[f"m{i}"] = _short(a.at(m.value))
             if m.spread and t.number in self.view.standings:
-                row[f"m{i}_low"] = _short(a.at(m.value - SIGMA95 * m.spread))
-                row[f"m{i}_high"] = _short(a.at(m.value + SIGMA95 * m.spread))
+                row[f"m{i}_low"] = _short(a.at(m.value - SURE * m.spread))
+                row[f"m{i}_high"] = _short(a.at(m.value + SURE * m.spread))
             said.append(show(a.metric, m.value, m.spread))
         return row | {"tip": f"trial {t.number}: {', '.join(said)}"}
 
@@ -101,18 +100,6 @@ class Points:
         low, high = min(kept, default=1.0), max(kept, default=1.0)
         span = high - low or 1.0
         return {n: round(40 + 140 * min(max((v - low) / span, 0.0), 1.0), 1) for n, v in every.items()}
-
-
-def told(view: StudyView, trials: Sequence[Trial]) -> dict[int, dict[str, Any]]:
-    """What the panel beside the charts says of a trial."""
-    found = {}
-    for t in trials:
-        numbers = [
-            (known(m.metric).title, show(m.metric, m.value, m.spread), m.how)
-            for m in by_metric(t.measurements).values()
-        ]
-        found[t.number] = {"recipe": t.recipe.line, "numbers": numbers}
-    return found
 
 
 def _short(value: float) -> float:

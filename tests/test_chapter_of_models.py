@@ -1,0 +1,90 @@
+"""Model by model: what is known of each stands on the page, in the right row and column."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+from examined import examined
+from views import TRIALS, trial, view
+
+from autocompress.reports.chapter.models import models
+from autocompress.reports.drawing.figures import Figures
+from autocompress.reports.tabled import tabled
+
+
+def cells(table: str) -> list[list[str]]:
+    """A table as text."""
+    return [
+        [unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in re.findall(r"<tr>.*?</tr>", table)
+    ]
+
+
+def tables(classes: int = 4) -> list[list[list[str]]]:
+    given = replace(view(), examinations={0: examined(classes)})
+    text = models(Figures(given))
+    assert text
+    return [cells(table) for table in re.findall(r"<table.*?</table>", text)]
+
+
+def test_layers_in_a_table() -> None:
+    layers = tables()[0]
+    assert layers[0] == ["layer", "kind", "channels", "kept", "weights", "zeros", "bits", "MACs", "stored"]
+    cut = "8 → 16 cut to 8 → 8"
+    assert layers[1] == ["stages.0.conv", "conv 3x3", cut, " 50 %", "576", "25 %", "8 × 8", "36.86 k", "576 B"]
+    assert len(layers) == 4
+
+
+def test_answers_right_and_wrong() -> None:
+    confusion, sure, changed, light = tables()[1:]
+    assert confusion[0] == ["", "class 0", "class 1", "class 2", "class 3", "right"]
+    assert confusion[2] == ["class 1", "·", "9", "1", "·", "90 %"]
+    assert confusion[4] == ["class 3", "1", "·", "·", "9", "90 %"]
+    assert sure[1:] == [["33 to 67 %", "3", "62.0 %", "50.0 %"], ["67 to 100 %", "37", "97.0 %", "99.0 %"]]
+    assert changed[1:] == [
+        ["both right", "36", ""],
+        ["lost: the baseline was right", "3", "3, 17, 29"],
+        ["the same mistake", "1", ""],
+    ]
+    assert light == [["changed by", "accuracy"], ["± 0 %", "90.00 %"], ["± 40 %", "80.00 %"]]
+
+
+def test_what_is_right_is_marked_so_even_where_two_classes_have_one_name() -> None:
+    seen = examined(3)
+    assert seen.answers
+    twins = seen.answers.model_copy(update={"classes": (seen.answers.classes[0],) * 3})
+    text = models(Figures(replace(view(), examinations={0: seen.model_copy(update={"answers": twins})})))
+    [matrix] = re.findall(r'<table class="matrix">.*?</table>', str(text))
+    kinds = [re.findall(r'class="(right|wrong)"', row) for row in re.findall(r"<tr>.*?</tr>", matrix)[1:]]
+    assert kinds == [["right" if i == k else "wrong" for k in range(3)] for i in range(3)]
+
+
+def test_of_many_classes_the_hardest_and_what_is_mixed_up_most() -> None:
+    _, hardest, pairs, *_ = tables(40)
+    assert hardest[0] == ["class", "right", "baseline"]
+    assert hardest[1] == ["class 0", "90 %", "100 %"]
+    assert pairs[1] == ["class 0 taken for class 1", "1"]
+    assert (len(hardest), len(pairs)) == (9, 9)
+
+
+def test_a_model_is_left_out_and_said_so() -> None:
+    text = models(Figures(replace(view(), examinations={0: examined()})))
+    assert text
+    assert "1 of 2 models have not been looked into." in text
+    assert models(Figures(view((TRIALS[0],)))) is None
+
+
+def test_the_file_has_its_digest_and_a_link_only_where_there_is_a_copy() -> None:
+    own = trial(0, "complete", TRIALS[0].measurements, artifacts={"model": "ab" * 32})
+    text = models(Figures(replace(view((own,)), examinations={0: examined()})))
+    assert "<li>SHA-256 <code>" + "ab" * 32 in str(text)
+    assert "<a " not in str(text)
+
+
+def test_headings_of_rows_and_columns_are_headings_and_empty_ones_are_not() -> None:
+    assert tabled(("", "n"), [("a <b>", "1"), ("", "2")], words={0}, kind="small") == (
+        '<table class="small"><thead><tr><td class="text"></td><th scope="col">n</th></tr></thead>'
+        '<tbody><tr><th scope="row" class="text">a &lt;b&gt;</th><td>1</td></tr>'
+        '<tr><td class="text"></td><td>2</td></tr></tbody></table>'
+    )
+    assert "<thead>" not in tabled((), [("a", "1")])
