@@ -33,10 +33,13 @@ from autocompress.errors import Failure, StudyError
 from autocompress.measure.accuracy import accuracy as measured
 from autocompress.plugin import make, names
 from autocompress.reports.cuts import loss_chart
+from autocompress.reports.of_study import view_of
 from autocompress.study.analyse import dense, layers, losses, of_folder, of_study, sweep
 from autocompress.study.evaluate import FunctionWork
+from autocompress.study.lock import held
 from autocompress.study.study import Study
 from autocompress.values.device import Device, Protocol
+from autocompress.values.job import BASELINE
 from autocompress.values.limit import Objective
 from autocompress.values.recipe import Recipe
 from autocompress.values.study import Budget, StudySpec
@@ -389,6 +392,22 @@ def test_the_table_the_caps_and_the_document_agree(program):
     assert not mistakes
     assert node.data == {"caps": document["caps"]}
     assert "left whole: head (it makes the classes)" in words
+
+
+def test_the_study_keeps_it_for_its_report_unless_somebody_runs_it(program, study):
+    asked = ["analyse", "sensitivity", "looked-into", "--ratios", "0.5", "--examples", "100"]
+    with held(study.folder, "looked-into"):
+        code, _, words = program(*asked)
+    assert code == 0
+    assert "the report will not show it: study 'looked-into' is already being run" in words
+    assert "report will not" not in program(*asked)[2]
+    assert "report will not" not in program(*asked, "--trial", "0", "--pattern", "uniform")[2]
+    kept = view_of(study, whole=True).borne
+    assert {number: (one.what, one.how, one.ratios) for number, one in kept.items()} == {
+        BASELINE: ("channels", "channels (magnitude), untrained", (0.5,)),
+        0: ("weights", "weights (uniform), untrained", (0.5,)),
+    }
+    assert kept[BASELINE].dense.n == 100
 
 
 def test_weights_of_single_layers(program):

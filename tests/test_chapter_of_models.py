@@ -10,6 +10,9 @@ from views import TRIALS, trial, view
 from autocompress.reports.chapter.models import models
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.tabled import tabled
+from autocompress.values.borne import Borne, Layer
+from autocompress.values.job import BASELINE
+from autocompress.values.measurement import Measurement
 
 
 def cells(table: str) -> list[list[str]]:
@@ -88,3 +91,23 @@ def test_headings_of_rows_and_columns_are_headings_and_empty_ones_are_not() -> N
         '<tr><td class="text"></td><td>2</td></tr></tbody></table>'
     )
     assert "<thead>" not in tabled((), [("a", "1")])
+
+
+def test_what_layers_bear_to_lose_stands_with_the_model_that_was_asked() -> None:
+    """Of a trial, though nobody has looked into it otherwise, and of the baseline."""
+    dense = Measurement(metric="accuracy", value=0.95, how="measured", spread=0.01, n=400)
+    asked = Borne(
+        what="channels",
+        how="channels (magnitude), untrained",
+        dense=dense,
+        drop=0.01,
+        ratios=(0.1, 0.5),
+        layers=(Layer(name="stem", size=8, kept=(8, 4), accuracy=(0.95, 0.9012), cap=0.1),),
+    )
+    text = models(Figures(replace(view(), borne={0: asked, BASELINE: asked.model_copy(update={"drop": 0.02})})))
+    assert text
+    found = [cells(table) for table in re.findall(r"<table.*?</table>", text)]
+    assert found == 2 * [[["layer", "channels", "0.1", "0.5", "cap"], ["stem", "8", "–", "90.12", "0.1"]]]
+    words = unescape(re.sub(r"<[^>]+>", "", text))
+    assert "its channels (magnitude), untrained; before, 95.00 ± 1.00 % of 400 validation images" in words
+    assert words.index("costs a point or less") < words.index("The baseline") < words.index("costs 2 points or less")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -92,7 +92,7 @@ def sensitivity(
     layers = {"layers": [asdict(one) for one in found], "left_whole": left_whole, "caps": caps}
     asked_for = _asked(subject, how, recalibrate, dense) | {"ratios": tried, "drop": allowed}
     document = _document("sensitivity", asked_for | layers)
-    what_goes = "channels" if pattern is None else "weights"
+    what_goes: Literal["channels", "weights"] = "channels" if pattern is None else "weights"
     if json:
         whole(document)
     else:
@@ -106,6 +106,10 @@ def sensitivity(
     for why in dict.fromkeys(left_whole.values()):
         say(f"left whole: {', '.join(name for name, reason in left_whole.items() if reason == why)} ({why})")
     warn(next(iter(borne.values())), "drop", allowed)
+    if dataset is None:
+        told = study.borne(found, tried, caps, what_goes, words(by, pattern, recalibrate), dense, allowed)
+        if why_not := study.keep(what, trial, told, storage):
+            say(f"the report will not show it: {why_not}")
     if out is not None:
         from autocompress.reports import analysed, cuts
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from autocompress.reports.view import MODELS, ModelFile, StudyView
 from autocompress.study.artifacts import Artifacts
 from autocompress.study.study import Study
+from autocompress.values.borne import BASE, BORNE, Borne
 from autocompress.values.front import Front, front
 from autocompress.values.job import BASELINE
 from autocompress.values.limit import resolved
@@ -25,9 +26,7 @@ def view_of(study: Study, rule: str = "accuracy-first", *, whole: bool = False) 
         trials=tuple(trials),
         baseline=baseline,
         front=front(trials, study.spec.objectives, limits, baseline),
-        test_accuracy={
-            BASELINE if name == "baseline" else int(name): Measurement.model_validate(m) for name, m in tested.items()
-        },
+        test_accuracy={_number(name): Measurement.model_validate(m) for name, m in tested.items()},
         seconds=facts.get("seconds") or 0.0,
         environment=facts.get("environment") or {},
         rule=rule,
@@ -39,10 +38,16 @@ def view_of(study: Study, rule: str = "accuracy-first", *, whole: bool = False) 
         view,
         parts=_parts(study, view),
         examinations=study.examinations,
+        borne={_number(name): Borne.model_validate(one) for name, one in (facts.get(BORNE) or {}).items()},
         stopped_at=study.stopped_at,
         validated=study.validated,
         models=_models(study.artifacts, view.front),
     )
+
+
+def _number(name: str) -> int:
+    """Of a trial; facts about the teacher stand under its name."""
+    return BASELINE if name == BASE else int(name)
 
 
 def _models(artifacts: Artifacts, members: Front) -> dict[int, ModelFile]:

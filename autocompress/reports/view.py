@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from autocompress.search.importance import importance
+from autocompress.values.borne import Borne
 from autocompress.values.certainty import Standing, contenders, shares, standings
 from autocompress.values.columns import columns, varied
 from autocompress.values.examination import Examination
@@ -49,6 +50,7 @@ class StudyView:
     parts: tuple[Part, ...] = ()  # the fronts of those trials that do without one technique
     stopped_at: Mapping[int, float] = field(default_factory=dict)  # share of its training that a trial had
     examinations: Mapping[int, Examination] = field(default_factory=dict)  # of members of the front, by trial
+    borne: Mapping[int, Borne] = field(default_factory=dict)  # what layers bear to lose, by trial, as far as analysed
     validated: Mapping[int, Validated] = field(default_factory=dict)  # what became of members with fresh seeds
     models: Mapping[int, ModelFile] = field(default_factory=dict)  # of members whose file is there and whole
 

@@ -1,11 +1,11 @@
 """Look into a model of a study, or one that was exported: where it can be cut, and how far. Only validation images."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from autocompress.plugin import make
 from autocompress.study.compression import DEVICE
 from autocompress.study.explain import with_model
 from autocompress.study.study import Study
+from autocompress.values.borne import BASE, BORNE, Borne, Layer
 from autocompress.values.measurement import Measurement
 from autocompress.values.recipe import Recipe
 
@@ -110,6 +111,33 @@ def losses(
     """Layer by layer, what a cut in it alone does to accuracy."""
     with _possible(subject):
         yield from sensitivity(subject.model, subject.lab, places, ratios, norms_too=norms_too)
+
+
+def borne(
+    found: Sequence[Loss],
+    ratios: Sequence[float],
+    caps: Mapping[str, float],
+    what: Literal["channels", "weights"],
+    how: str,
+    dense: Measurement,
+    drop: float,
+) -> Borne:
+    """The same as a study keeps it."""
+    layers = tuple(
+        Layer(name=one.layer, size=one.size, kept=tuple(one.kept), accuracy=tuple(one.accuracy), cap=caps[one.layer])
+        for one in found
+    )
+    return Borne(what=what, how=how, dense=dense, drop=drop, ratios=tuple(ratios), layers=layers)
+
+
+def keep(name: str, trial: int | None, found: Borne, storage: str | None = None) -> str:
+    """With the study, for its report; the last word on a model counts. Says why not, if it could not be."""
+    key = BASE if trial is None else str(trial)
+    try:
+        Study.open(name, storage=storage).keep(BORNE, key, found.model_dump(mode="json"))
+    except StudyError as error:
+        return str(error)
+    return ""
 
 
 def sweep(subject: Subject, by: By, ratios: Sequence[float], *, norms_too: bool = False) -> Iterator[Point]:

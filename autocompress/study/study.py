@@ -131,6 +131,11 @@ class Study:
         with held(self.folder, self.spec.name), self._begun() as store:
             yield from self._examined(store, trials, Brake())
 
+    def keep(self, fact: str, key: str, value: Any) -> None:
+        """What was found out about one of its models, beside what is known under this fact."""
+        with held(self.folder, self.spec.name), self._begun() as store:
+            store.set_fact(fact, {**(store.fact(fact) or {}), key: value})
+
     @property
     def running(self) -> bool:
         """Whether some process runs it now."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autocompress.values.analysis import BASELINE, CASE, Analysis, Case, Reference
-from autocompress.values.columns import Cell, columns, varied
+from autocompress.values.columns import ORDER, Cell, columns, varied
 from autocompress.values.measurement import Measurement, by_metric
 from autocompress.values.recipe import Recipe
 from autocompress.values.seeds import mean, merged
@@ -48,11 +48,14 @@ class Sweep:
 
     @property
     def varied(self) -> list[str]:
-        """The columns that tell rows apart."""
+        """The columns that tell rows apart, without those that follow from the case or from the order of the stages."""
         if self.analysis.shown:
             return list(self.analysis.shown)
         found = varied([dict(row.cells) for row in self.rows if not row.baseline])
-        return [CASE, *found] if len(self.analysis.cases) > 1 else found
+        found = [CASE, *found] if len(self.analysis.cases) > 1 else found
+        kept = (CASE, ORDER, self.analysis.along)
+        said = [name for name in (CASE, ORDER) if name in found]
+        return [name for name in found if name in kept or not any(self._tells(one, name) for one in said)]
 
     @property
     def axis(self) -> str:
@@ -66,11 +69,16 @@ class Sweep:
     def series(self) -> dict[str, list[Row]]:
         """The rows along the axis, by what else tells them apart."""
         found: dict[str, list[Row]] = {}
-        others = [name for name in self.varied if name != self.axis]
+        others = [name for name in self.varied if not self._tells(self.axis, name)]
         for row in self.rows:
             if isinstance(row.choices.get(self.axis), float) and row.measurements:
                 found.setdefault(named(row, others), []).append(row)
         return {name: sorted(some, key=lambda row: float(row.cells[self.axis])) for name, some in found.items()}
+
+    def _tells(self, one: str, other: str) -> bool:
+        """Whether rows that are alike in one column are alike in the other."""
+        both = {(row.choices.get(one), row.choices.get(other)) for row in self.rows if not row.baseline}
+        return len({first for first, _ in both}) == len(both)
 
     def _numbers(self, name: str) -> set[float]:
         return {x for row in self.rows if isinstance(x := row.cells.get(name), float)}
