@@ -100,6 +100,9 @@ def test_each_is_the_study_once_more_with_changes():
 
 def test_data_can_be_other_than_it_says(tmp_path):
     assert loaded(data="{use: digits, val: 0.3}").cases[0].spec.data == {"use": "digits", "val": 0.3}
+    names = [loaded(data=data).cases[0].spec.name for data in ("digits", "{use: digits, val: 0.3}", "digits")]
+    assert names[0] == names[2] != names[1], "studies on other data are other studies"
+    assert all(name.startswith("cuts-on-") for name in names)
     code, text = mistakes(FILE, data="{use: digitz}")[0]
     assert code == "unknown-plugin"
     assert "digitz" in text

@@ -23,7 +23,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
-    """Write a commented starter study, space and device, and the schemas that editors complete them with."""
+    """Write a commented starter study, space, device and analysis, and the schemas that editors complete them with."""
     from autocompress.config.starter import starter
 
     files = starter()
@@ -40,12 +40,12 @@ def init(
 
 
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Studies, spaces and devices.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Studies, spaces, devices and analyses.")],
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
     quick: Annotated[bool, typer.Option("--quick", help="Read the files only; do not try their students.")] = False,
     trust: Trust = False,
 ) -> None:
-    """Find every mistake in study, space and device files, with its place and what would be right.
+    """Find every mistake in study, space, device and analysis files, with its place and what would be right.
 
     Of a study without mistakes every student is built, cut, trained on a few images and exported (text only). Then
     candidates are drawn and asked, untrained, for every limit that can be told before training.
@@ -178,7 +178,7 @@ def _settings(kind: str, name: str) -> list[str]:
 def schema(
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write them here.")] = None,
 ) -> None:
-    """JSON Schemas of study, space and device files, for editors."""
+    """JSON Schemas of study, space, device and analysis files, for editors."""
     from autocompress.config.schema import KINDS_OF_FILE
     from autocompress.config.schema import schema as schema_of
 

@@ -21,6 +21,7 @@ from autocompress.config.units import Dimension, quantity
 from autocompress.config.validate import Section, validated
 from autocompress.values.analysis import Analysis, Case, Published, Reference
 from autocompress.values.metric import METRICS, known
+from autocompress.values.recipe import canonical, digest
 from autocompress.values.study import NAME
 
 SCHEMA = "autocompress.analysis/v1"
@@ -85,7 +86,7 @@ def analysis(
     name = f"{file.name}-smoke" if smoke else file.name
     cases = []
     for label, changes in (given.fields if given else {"": None}).items():
-        called_so = f"{name}-{label}" if label else name
+        called_so = "-".join(filter(None, (name, label, _on(data))))
         whole = base if changes is None else _changed(base, changes, mistakes)
         spec = study(_complete(whole, called_so), mistakes)
         if spec is not None:
@@ -103,6 +104,11 @@ def analysis(
         smoke=smoke,
         published=published,
     )
+
+
+def _on(data: Node | None) -> str:
+    """What tells a study on other data apart from the one in the file."""
+    return "" if data is None else f"on-{digest('data', canonical(data.data))[:6]}"
 
 
 def _of_study(node: Node) -> Node:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the three files, for editors: completion and red lines while typing. The reader has the last word.
+"""JSON Schemas of the four files, for editors: completion and red lines while typing. The reader has the last word.
 
 A schema never refuses what the reader accepts; it lets pass what only the reader can see (units, plug-ins' settings).
 """
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from autocompress import plugin
+from autocompress.config.analysis_file import AnalysisFile
 from autocompress.config.cores import AWAY, ISA, MACHINES
 from autocompress.config.device_file import DeviceFile
 from autocompress.config.estimators import ESTIMATED
@@ -20,10 +21,15 @@ from autocompress.config.space_file import SpaceFile
 from autocompress.config.study_file import PLUGS, StudyFile
 from autocompress.values.metric import METRICS, Scale
 
-FileKind = Literal["study", "space", "device"]
+FileKind = Literal["study", "space", "device", "analysis"]
 KINDS_OF_FILE: tuple[FileKind, ...] = get_args(FileKind)
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: dict[FileKind, type[BaseModel]] = {"study": StudyFile, "space": SpaceFile, "device": DeviceFile}
+MODELS: dict[FileKind, type[BaseModel]] = {
+    "study": StudyFile,
+    "space": SpaceFile,
+    "device": DeviceFile,
+    "analysis": AnalysisFile,
+}
 
 Schema = dict[str, Any]
 
@@ -34,6 +40,7 @@ def schema(kind: FileKind) -> Schema:
     parts: dict[str, Schema] = whole["$defs"]
     parts["BudgetSection"]["anyOf"] = [{"required": [end]} for end in ("trials", "time", "device_time")]
     _study(parts["StudyFile"]["properties"])
+    _analysis(parts["AnalysisFile"]["properties"])
     _recipe(parts["SpaceFile"]["properties"])
     _recipe(parts["TeacherSection"]["properties"])
     for name in _reachable("DeviceFile", parts):
@@ -58,6 +65,13 @@ def _study(properties: Schema) -> None:
     inline = {"$ref": "#/$defs/DeviceFile"}
     properties["device"] = {"anyOf": [_name(names("device")), inline, {"type": "null"}], **_description("device")}
     properties["limits"], properties["objectives"] = _limits(), _objectives()
+
+
+def _analysis(properties: Schema) -> None:
+    """A study without what an analysis knows of it; and changes, which say anything."""
+    properties["study"] = {"anyOf": [_name(names("study")), {"type": "object"}], **_description("study")}
+    for name in ("each", "smoke"):
+        properties[name] = {"type": ["object", "null"], **_description(name)}
 
 
 def _recipe(properties: Schema) -> None:
@@ -193,6 +207,9 @@ DESCRIPTIONS = {
     "sampler": "Which recipe next.",
     "schedule": "How much training before a candidate is looked at again.",
     "driver": "Who does the work.",
+    "study": "What is trained: a shipped study, a path, or the study itself; it needs neither name nor budget.",
+    "each": "The study once for each label, with these changes: mappings merge, lists and scalars replace.",
+    "smoke": "Changes to this very file that make it small enough to be tried.",
     "student": "The network that is built.",
     "stages": "What is done to it, in order. A stage that is `none` vanishes.",
     "extends": "The device this one differs from. Mappings merge, lists and scalars replace, null takes away.",

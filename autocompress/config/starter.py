@@ -1,4 +1,4 @@
-"""What `autocompress init` writes: a study, a space and a device, every line explained, and schemas for the editor."""
+"""What `autocompress init` writes: a study, a space, a device, an analysis, each line explained; and their schemas."""
 
 import json
 
@@ -90,7 +90,37 @@ objectives:                       # 1 to 4
 """
 
 
+ANALYSIS = """\
+# yaml-language-server: $schema=./schemas/analysis.schema.json
+#
+# An experiment without a search: every recipe of a small space, each trained with several seeds.
+#   autocompress analyse sweep analysis.yaml -o out     a table, tidy files, figures; run it again to go on
+schema: autocompress.analysis/v1
+name: my-analysis
+title: How far can it be cut, and which score cuts best?
+seeds: 3                          # each number is a mean, with its standard error
+along: prune.ratio                # what figures go along; every other difference is a line of its own
+
+study:                            # a study, or ./study.yaml; it needs neither name nor budget
+  data: digits
+  device: ./device.yaml           # its limits are told here, and refuse nobody
+  teacher:
+    student: {use: resnet, depth: 14, width: 24}
+    stages:
+      - {use: finetune, epochs: 20}
+  space:                          # choices and steps, no open ranges
+    student: same                 # the teacher itself
+    stages:
+      - {use: prune, by: {choice: [magnitude, taylor]}, ratio: {choice: [0.25, 0.5, 0.75]}, recover: 3}
+
+smoke:                            # --smoke: this very file with these changes, to see whether it runs
+  seeds: 1
+  study:
+    teacher: {stages: [{use: finetune, epochs: 2}]}
+"""
+
+
 def starter() -> dict[str, str]:
     """Relative path -> text."""
     schemas = {f"schemas/{kind}.schema.json": json.dumps(schema(kind), indent=2) + "\n" for kind in KINDS_OF_FILE}
-    return {"study.yaml": STUDY, "space.yaml": SPACE, "device.yaml": DEVICE, **schemas}
+    return {"study.yaml": STUDY, "space.yaml": SPACE, "device.yaml": DEVICE, "analysis.yaml": ANALYSIS, **schemas}
