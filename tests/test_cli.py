@@ -295,7 +295,7 @@ def test_init_writes_files_that_pass_the_check(tmp_path):
     done = program("init", tmp_path / "mine", home=tmp_path)
     assert done.returncode == 0
     yaml = [line for line in done.stdout.splitlines() if line.endswith(".yaml")]
-    assert len(yaml) == 3
+    assert len(yaml) == 4
     assert program("check", "--quick", *yaml, home=tmp_path).returncode == 0
     again = program("init", tmp_path / "mine", home=tmp_path)
     assert again.returncode == 3
@@ -304,7 +304,9 @@ def test_init_writes_files_that_pass_the_check(tmp_path):
 
 def test_schema_writes_one_file_per_kind(tmp_path):
     program("schema", "-o", tmp_path / "s", home=tmp_path)
-    assert {p.name for p in (tmp_path / "s").iterdir()} == {f"{k}.schema.json" for k in ("study", "space", "device")}
+    assert {p.name for p in (tmp_path / "s").iterdir()} == {
+        f"{k}.schema.json" for k in ("study", "space", "device", "analysis")
+    }
 
 
 def test_no_colour_where_nobody_looks(ran):

@@ -10,6 +10,7 @@ from hands import (
     BIGGER,
     FAST,
     SMALL,
+    SMALLEST,
     UNTRAINED,
     Hints,
     digits,
@@ -122,6 +123,13 @@ def test_works_between_any_two_families_and_depths(distiller, student, teacher):
         return fresh(BIGGER if depth == "resnet" else {**SMALL, "depth": depth}, seed)
 
     one_batch(made(Distiller, distiller), net(student, 1), lab(teacher=net(teacher, 2)))
+
+
+@pytest.mark.parametrize("teacher", ["resnet", "densenet", "efficientnet", "mobilenet_v2", "vgg", "squeezenet"])
+def test_simkd_learns_the_map_that_the_classifier_of_any_family_takes(teacher):
+    """One whose last map is another one is refused when a student starts, not after it was trained."""
+    taught = lab(teacher=fresh({"use": teacher, **SMALLEST.get(teacher, {})}, 2))
+    one_batch(made(Distiller, {"use": "simkd"}), fresh(SMALL, 1), taught)
 
 
 @varied

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import DenseNet
 
 from autocompress.compress.students._fit import Stem, fit
@@ -13,6 +13,19 @@ from autocompress.plugin import among
 LAYERS = {121: (6, 12, 24, 16), 161: (6, 12, 36, 24), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 GROWTH = {121: 32, 161: 48, 169: 32, 201: 32}
 STEM = 2  # times the growth
+
+
+class Net(DenseNet):  # type: ignore[misc]
+    """torchvision's, with its last activation as a layer: the map that the classifier takes the mean of can be seen."""
+
+    def __init__(self, growth: int, layers: tuple[int, int, int, int], classes: int) -> None:
+        super().__init__(growth, layers, STEM * growth, num_classes=classes)
+        self.last = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.pool(self.last(self.features(x))).flatten(1))
+        return logits
 
 
 class Densenet(Student):
@@ -26,7 +39,7 @@ class Densenet(Student):
 
     def build(self, inputs: tuple[int, int, int], classes: int) -> nn.Module:
         growth = self.growth or GROWTH[self.depth]
-        return fit(DenseNet(growth, LAYERS[self.depth], STEM * growth, num_classes=classes), inputs, self.stem)
+        return fit(Net(growth, LAYERS[self.depth], classes), inputs, self.stem)
 
     def parts(self, net: nn.Module) -> Parts:
-        return Parts(tuple(f"features.denseblock{i + 1}" for i in range(4)), "classifier")
+        return Parts((*(f"features.denseblock{i + 1}" for i in range(3)), "last"), "classifier")
