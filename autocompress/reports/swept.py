@@ -122,6 +122,8 @@ def difference(metric: str, published: float, ours: float) -> str:
     """Points between shares, else how many times."""
     if metric == TEST or known(metric).unit == "fraction":
         return f"{points(ours - published)} points"
+    if ours == published:
+        return "equal"
     return f"{ours / published:.3g} times" if published else "–"
 
 
