@@ -1,4 +1,4 @@
-"""`analyse`: which layers bear a cut, how far the whole network bears one, and what compression has done to models."""
+"""`analyse sensitivity`, `analyse breakpoint`: which layers bear a cut, and how far the whole network bears one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from autocompress.cli.launch import Storage
-from autocompress.cli.out import data, whole
+from autocompress.cli.out import data, titled, whole
 from autocompress.cli.told import (
-    aligned,
     answer,
     as_points,
     curve_table,
     heading,
     loss_table,
-    one_by_one,
     say,
     warn,
     watched,
@@ -91,7 +89,7 @@ def sensitivity(
     caps = {layer: most.ratio for layer, most in borne.items()}
     layers = {"layers": [asdict(one) for one in found], "left_whole": left_whole, "caps": caps}
     asked_for = _asked(subject, how, recalibrate, dense) | {"ratios": tried, "drop": allowed}
-    document = _document("sensitivity", asked_for | layers)
+    document = titled("sensitivity", asked_for | layers)
     what_goes: Literal["channels", "weights"] = "channels" if pattern is None else "weights"
     if json:
         whole(document)
@@ -155,7 +153,7 @@ def breakpoint(
         "drop": allowed if known != "kneedle" else None,
     }
     result = asdict(found) | {"resolved": found.resolved}
-    document = _document("breakpoint", asked_for | {"curve": drawn, "breakpoint": result})
+    document = titled("breakpoint", asked_for | {"curve": drawn, "breakpoint": result})
     if json:
         whole(document)
     else:
@@ -171,49 +169,6 @@ def breakpoint(
         bound = f"{as_points(allowed) if known == 'drop' else f'{allowed * 100:g} %'} lower"
         chart = cuts.curve_chart(found, points, bound, "channels" if pattern is None else "weights", subject)
         written(out, analysed.write(out, {"breakpoint": rows}, {"breakpoint": chart}, {"breakpoint": document}))
-
-
-@analyse.command("explain")
-def explain(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A study that was run here.")],
-    trial: Annotated[
-        list[int] | None, typer.Option("--trial", min=0, help="This model; may be given again. Default: the front.")
-    ] = None,
-    out: Out = None,
-    storage: Storage = None,
-    json: Json = False,
-) -> None:
-    """Models beside their baseline, on the test split: answers, calibration, other light, and where they look."""
-    from autocompress.study import explain as study
-    from autocompress.study.study import Study
-
-    if len(set(trial or ())) > study.MOST:
-        raise typer.BadParameter(f"at most {study.MOST} models at once", param_hint="--trial")
-    opened = Study.open(name, storage=storage)
-    models, more = study.chosen(opened, trial or ())
-    if more:
-        say(f"{len(models)} of the {len(models) + more} models on the front; name others with --trial")
-    one_by_one(study.explaining(opened, models))
-    from autocompress.reports import explained as told
-
-    found = study.explained(opened, models)
-    base = study.baseline(opened)
-    table = told.rows(found, base)
-    document = _document("explain", {"study": name, "models": told.document(table, found)})
-    if json:
-        whole(document)
-    else:
-        heads = ("", *told.NUMBERS.values(), "recipe")
-        data(f"{name}: models on the test split; ± is one standard error\n\n")
-        data(aligned([heads, *((row.name, *told.cells(row), row.recipe) for row in table)]))
-    for text in told.missing(found, base):
-        say(text)
-    if out is not None:
-        from autocompress.reports import analysed
-
-        tables = {"explain": told.number_rows, "light": told.light_rows, "classes": told.class_rows}
-        rows = {name: make(table) for name, make in tables.items()}
-        written(out, analysed.write(out, rows, told.figures(table, found), {"explain": document}))
 
 
 # --- what was asked for ---
@@ -302,11 +257,6 @@ def _allowed(rule: "Rule", drop: str | None) -> float:
     if not 0 < allowed < 1:
         raise typer.BadParameter(f"must be more than nothing and less than all, got {text!r}", param_hint="--drop")
     return allowed
-
-
-def _document(kind: str, content: dict[str, Any]) -> dict[str, Any]:
-    """That says what it is."""
-    return {"schema": f"autocompress.{kind}/v1", **content}
 
 
 def _asked(subject: "Subject", how: "By", recalibrate: bool, dense: "Measurement") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from autocompress.cli import (
     analyse,
     compare,
     devices,
+    explain,
     hand_over,
     launch,
     look,
@@ -41,8 +42,8 @@ for verb in (
     app.command()(verb)
 app.add_typer(devices.devices, name="devices")
 app.add_typer(runtimes.runtimes, name="runtimes")
-analyse.analyse.command("sweep")(sweep.sweep)
-analyse.analyse.command("techniques")(sweep.techniques)
+for verb in (explain.explain, sweep.sweep, sweep.techniques):
+    analyse.analyse.command()(verb)
 app.add_typer(analyse.analyse, name="analyse")
 
 

@@ -58,7 +58,12 @@ def in_unicode(stream: TextIO) -> bool:
 
 def document(schema: str, content: dict[str, Any]) -> None:
     """One JSON document that says what it is."""
-    whole({"schema": f"autocompress.{schema}/v1", **content})
+    whole(titled(schema, content))
+
+
+def titled(schema: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A document that says what it is."""
+    return {"schema": f"autocompress.{schema}/v1", **content}
 
 
 def whole(content: dict[str, Any]) -> None:
