@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     P = TypeVar("P", bound=Plugin)
 
 analyse = typer.Typer(
-    help="Look into models without training them: what they bear to lose, and what compression has done to them.",
+    help="What models bear to lose, what compression has done to them, and what each choice is worth.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -42,8 +42,8 @@ for verb in (
     app.command()(verb)
 app.add_typer(devices.devices, name="devices")
 app.add_typer(runtimes.runtimes, name="runtimes")
-for verb in (explain.explain, sweep.sweep, sweep.techniques):
-    analyse.analyse.command()(verb)
+for look in (explain.explain, sweep.sweep, sweep.techniques):
+    analyse.analyse.command()(look)
 app.add_typer(analyse.analyse, name="analyse")
 
 
