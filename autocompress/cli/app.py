@@ -42,8 +42,9 @@ for verb in (
     app.command()(verb)
 app.add_typer(devices.devices, name="devices")
 app.add_typer(runtimes.runtimes, name="runtimes")
-for look in (explain.explain, sweep.sweep, sweep.techniques):
-    analyse.analyse.command()(look)
+analyse.analyse.command()(explain.explain)
+analyse.analyse.command()(sweep.sweep)
+analyse.analyse.command()(sweep.techniques)
 app.add_typer(analyse.analyse, name="analyse")
 
 
