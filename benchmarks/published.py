@@ -16,7 +16,7 @@ from typing import Any
 from autocompress.config.load import load_analysis
 from autocompress.config.shipped import names
 from autocompress.reports.markdown import code
-from autocompress.reports.swept import difference, metrics_of, shown, title
+from autocompress.reports.swept import metrics_of, shown, title, told
 from autocompress.values.analysis import Analysis
 from autocompress.values.columns import varied
 from autocompress.values.measurement import Measurement
@@ -78,17 +78,7 @@ def _ours(document: dict[str, Any]) -> list[str]:
     where = f"{env.get('cores', '?')} cores of {env.get('processor', '?')}"
     parts = [f"Here: {document['date']}, {where}, {versions}. {document['scale']}".strip()]
     numbers = (document["published"] or {}).get("numbers", [])
-    rows = [
-        (
-            one["of"],
-            title(one["metric"]),
-            shown(one["metric"], one["published"]),
-            "not run" if one["ours"] is None else shown(one["metric"], one["ours"], one["spread"]),
-            "" if one["ours"] is None else difference(one["metric"], one["published"], one["ours"]),
-            one["note"],
-        )
-        for one in numbers
-    ]
+    rows = [told(one) for one in numbers]
     parts += [_table(("of", "number", "published", "here", "difference", "note"), rows)] if rows else []
     return [*parts, f"<details><summary>All that was measured here</summary>\n\n{_all(document)}\n</details>"]
 
@@ -101,16 +91,16 @@ def _all(document: dict[str, Any]) -> str:
     for row, mine in zip(rows, found, strict=True):
         if row["test_accuracy"]:
             mine["test_accuracy"] = Measurement(**row["test_accuracy"])
-    told = metrics_of(found)
+    metrics = metrics_of(found)
     lines = [
         (
             *(_cell(row, name, first=i == 0) for i, name in enumerate(columns)),
             str(len(row["seeds"])),
-            *(shown(m, mine[m].value, mine[m].spread) if m in mine else "–" for m in told),
+            *(shown(m, mine[m].value, mine[m].spread) if m in mine else "–" for m in metrics),
         )
         for row, mine in zip(rows, found, strict=True)
     ]
-    return _table((*columns, "seeds", *map(title, told)), lines)
+    return _table((*columns, "seeds", *map(title, metrics)), lines)
 
 
 def _cell(row: dict[str, Any], name: str, *, first: bool) -> str:

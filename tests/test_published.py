@@ -18,6 +18,7 @@ from autocompress.values.measurement import Measurement
 from autocompress.values.recipe import Recipe
 from autocompress.values.space import fill
 from autocompress.values.sweep import Row, Sweep
+from benchmarks import published
 
 MANY = 500  # recipes in one file: more would be a search
 CHEAPEST = "birds-strategies"  # two studies of one training each
@@ -147,3 +148,20 @@ def test_the_others_run(name, swept):
     assert len(trained) == len(list(recipes(small)))
     assert all(row["seeds"] == [0] and row["test_accuracy"] and not row["failed"] for row in trained)
     assert sum(row["baseline"] for row in document["rows"]) == sum(bool(case.spec.teacher) for case in small.cases)
+
+
+def test_the_page_is_what_its_script_writes() -> None:
+    """`python -m benchmarks.published` after a change of an analysis or of what is kept of it."""
+    assert published.PAGE.read_text(encoding="utf-8") == published.page()
+
+
+def test_only_whole_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
+    document = {"schema": "autocompress.sweep/v1", "analysis": "a", "smoke": False}
+    (tmp_path / "sweep.json").write_text(json.dumps(document))
+    kept = json.loads(published.keep(tmp_path / "sweep.json").read_text())
+    assert {**kept, "date": ""} == {**document, "date": ""}
+    assert kept["date"]
+    (tmp_path / "sweep.json").write_text(json.dumps({**document, "smoke": True}))
+    with pytest.raises(ValueError, match="in its whole size"):
+        published.keep(tmp_path / "sweep.json")

@@ -10,13 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from autocompress.config.diagnostic import ConfigError, Diagnostic, errors
-from autocompress.config.document import read
+from autocompress.config.diagnostic import Diagnostic, errors
 from autocompress.config.extends import merged
 from autocompress.config.node import Node, shown
-from autocompress.config.shipped import called, referred
 from autocompress.config.study_file import SCHEMA as STUDY
-from autocompress.config.study_file import study
+from autocompress.config.study_file import held, study
 from autocompress.config.units import Dimension, quantity
 from autocompress.config.validate import Section, validated
 from autocompress.values.analysis import Analysis, Case, Published, Reference
@@ -77,7 +75,7 @@ def analysis(
         mistakes.append(
             node.key_says("missing-key", "the key 'smoke' is missing, which says what its small version is")
         )
-    base = _base(node.fields["study"], mistakes)
+    base = held(node.get("study"), "study", mistakes)
     if base is None:
         return None
     if data is not None:
@@ -116,24 +114,6 @@ def _of_study(node: Node) -> Node:
     called_so = f"{name.value if name else 'study'}"[:34] + "-sweep"
     fields = {key: node.below(key, value) for key, value in {"schema": SCHEMA, "name": called_so}.items()}
     return replace(node, value=fields | {"study": node})
-
-
-def _base(node: Node, mistakes: list[Diagnostic]) -> Node | None:
-    """The study that all are made from: here, or in a file of its own."""
-    if isinstance(node.value, dict):
-        return node
-    if not isinstance(node.value, str):
-        text = f"wants a name, a path such as './study.yaml', or a mapping, got {shown(node.data)}"
-        mistakes.append(node.says("wrong-type", text))
-        return None
-    try:
-        path = referred(node, "study")
-        found, more = read(path, called(path))
-    except ConfigError as error:
-        mistakes += error.diagnostics
-        return None
-    mistakes += more
-    return found
 
 
 def _changed(base: Node, changes: Node, mistakes: list[Diagnostic]) -> Node:

@@ -148,12 +148,12 @@ def _teachers(main: Node | None, others: Node | None, mistakes: list[Diagnostic]
 
 def _space(node: Node | None, mistakes: list[Diagnostic], teachers: tuple[str, ...]) -> Any:
     """Inline spaces are called from their own root, as the parameters of the search are: `stages.1.ratio`."""
-    found = _document(node, "space", mistakes)
+    found = held(node, "space", mistakes)
     return space(found.rooted(()), mistakes, teachers) if found else None
 
 
 def _device(node: Node | None, mistakes: list[Diagnostic]) -> Target:
-    found = _document(node, "device", mistakes)
+    found = held(node, "device", mistakes)
     return target(found, mistakes) if found else Target(None, {}, ())
 
 
@@ -203,8 +203,8 @@ def _promises(node: Node, device: Target, mistakes: list[Diagnostic]) -> dict[st
     return found
 
 
-def _document(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node | None:
-    """What a study refers to: a mapping in the study itself, or another file."""
+def held(node: Node | None, kind: Kind, mistakes: list[Diagnostic]) -> Node | None:
+    """What a file refers to: a mapping in the file itself, or another file."""
     if node is None or (node.value is None and kind == "device"):
         return None
     if isinstance(node.value, dict):

@@ -1,13 +1,13 @@
 """What an analysis leaves in a folder: tidy tables as CSV and Parquet, its document, and its figures for a paper."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autocompress.reports.drawing.picture import pdf, png
+from autocompress.reports.drawing.picture import on_paper
 from autocompress.reports.frame import parquet
+from autocompress.reports.put import put
 
 Rows = Sequence[Mapping[str, Any]]
 WHOLE = ("trial", "n")  # columns of whole numbers that may be empty: else they would become 4.0
@@ -27,12 +27,8 @@ def write(
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
         found[f"{name}.json"] = f"{text}\n".encode()
     for name, svg in (figures or {}).items():
-        found |= {
-            f"figures/{name}.svg": svg.encode(),
-            f"figures/{name}.png": png(svg),
-            f"figures/{name}.pdf": pdf(svg),
-        }
-    return [_put(folder / name, content) for name, content in found.items()]
+        found |= on_paper(f"figures/{name}", svg)
+    return [put(folder / name, content) for name, content in found.items()]
 
 
 def _table(name: str, rows: Rows) -> dict[str, bytes]:
@@ -44,15 +40,3 @@ def _table(name: str, rows: Rows) -> dict[str, bytes]:
             frame[column] = frame[column].astype("Int64")
     text: str = frame.to_csv(index=False, lineterminator="\n")
     return {f"{name}.csv": text.encode(), f"{name}.parquet": parquet(frame)}
-
-
-def _put(path: Path, content: bytes) -> Path:
-    """All of it or nothing, and as readable as other files of whoever asks."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

@@ -4,7 +4,6 @@ import csv
 import filecmp
 import io
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,11 +12,12 @@ from typing import Any
 
 from autocompress.reports.against import against
 from autocompress.reports.drawing.figures import Figures
-from autocompress.reports.drawing.picture import pdf, png
+from autocompress.reports.drawing.picture import on_paper
 from autocompress.reports.frame import front_frame, parquet, trials_frame
 from autocompress.reports.grid import front_grid, heading
 from autocompress.reports.markdown import code
 from autocompress.reports.page import page
+from autocompress.reports.put import put
 from autocompress.reports.table import STAR, compared_metrics, why_none
 from autocompress.reports.view import MODELS, StudyView
 from autocompress.values.counts import counts
@@ -46,13 +46,9 @@ def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Pat
     found |= {"front.parquet": parquet(front_frame(view)), "trials.parquet": parquet(trials_frame(view.trials))}
     if pictures:
         for name, svg in figures.svgs.items():
-            found |= {
-                f"figures/{name}.svg": svg.encode(),
-                f"figures/{name}.png": png(svg),
-                f"figures/{name}.pdf": pdf(svg),
-            }
+            found |= on_paper(f"figures/{name}", svg)
     models = [_copied(model.content, folder / model.place) for model in view.models.values()]
-    written = [_write(folder / name, data) for name, data in found.items()]  # after what the page links to
+    written = [put(folder / name, data) for name, data in found.items()]  # after what the page links to
     _cleared(folder / MODELS, view)  # last: an older page linked to them
     return (*written, *models)
 
@@ -60,7 +56,7 @@ def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Pat
 def _copied(content: Path, copy: Path) -> Path:
     """What is there already is left alone."""
     same = copy.exists() and filecmp.cmp(content, copy, shallow=False)
-    return copy if same else _write(copy, content.read_bytes())
+    return copy if same else put(copy, content.read_bytes())
 
 
 def _cleared(folder: Path, view: StudyView) -> None:
@@ -175,14 +171,3 @@ def _csv(rows: Sequence[Mapping[str, Any]], first: tuple[str, ...]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
-
-
-def _write(path: Path, data: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

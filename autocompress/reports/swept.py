@@ -98,17 +98,7 @@ def compared(sweep: Sweep) -> Sheet | None:
     """The same as people read it; not of the small version, of which nobody has published anything."""
     if sweep.analysis.smoke:
         return None
-    rows = [
-        (
-            one["of"],
-            title(one["metric"]),
-            shown(one["metric"], one["published"]),
-            "not run" if one["ours"] is None else shown(one["metric"], one["ours"], one["spread"]),
-            "" if one["ours"] is None else difference(one["metric"], one["published"], one["ours"]),
-            one["note"],
-        )
-        for one in beside(sweep)
-    ]
+    rows = [told(one) for one in beside(sweep)]
     if not rows:
         return None
     header = ("of", "number", "published", "ours", "difference", "note")
@@ -116,6 +106,15 @@ def compared(sweep: Sweep) -> Sheet | None:
     return Sheet(
         "beside what was published", header[:kept], tuple(row[:kept] for row in rows), ("of", "number", "note")
     )
+
+
+def told(one: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of `beside` as people read it: of, number, published, ours, difference, note."""
+    metric, published, ours = one["metric"], one["published"], one["ours"]
+    mine = (
+        ("not run", "") if ours is None else (shown(metric, ours, one["spread"]), difference(metric, published, ours))
+    )
+    return one["of"], title(metric), shown(metric, published), *mine, one["note"]
 
 
 def difference(metric: str, published: float, ours: float) -> str:

@@ -55,7 +55,7 @@ def inline(svg: str, name: str) -> str:
 def png(svg: str, scale: float = 2.0) -> bytes:
     import vl_convert
 
-    return bytes(vl_convert.svg_to_png(_on_paper(svg), scale=scale))
+    return bytes(vl_convert.svg_to_png(_on_white(svg), scale=scale))
 
 
 def pdf(svg: str) -> bytes:
@@ -66,11 +66,16 @@ def pdf(svg: str) -> bytes:
     """
     import vl_convert
 
-    made = bytes(vl_convert.svg_to_pdf(re.sub(r' font-weight="[^"]*"', "", _on_paper(svg))))
+    made = bytes(vl_convert.svg_to_pdf(re.sub(r' font-weight="[^"]*"', "", _on_white(svg))))
     return re.sub(rb"(?:\n +/\w+ \d+ 0 R)+", lambda m: b"".join(sorted(re.findall(rb"\n[^\n]+", m.group()))), made)
 
 
-def _on_paper(svg: str) -> str:
+def on_paper(name: str, svg: str) -> dict[str, bytes]:
+    """The same picture for every use: file names and what is in them."""
+    return {f"{name}.svg": svg.encode(), f"{name}.png": png(svg), f"{name}.pdf": pdf(svg)}
+
+
+def _on_white(svg: str) -> str:
     """White behind it: not every reader of pictures has a light ground."""
     at = svg.index(">", svg.index("<svg")) + 1
     return f'{svg[:at]}<rect width="100%" height="100%" fill="#ffffff"/>{svg[at:]}'
