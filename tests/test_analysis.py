@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from test_compression import STUDENT
 
+from autocompress.compress.breakpoint import breakpoint
 from autocompress.config.diagnostic import ConfigError
 from autocompress.config.load import load_analysis, load_study
 from autocompress.errors import StudyError
 from autocompress.reports import swept
 from autocompress.search.every import every
-from autocompress.study.sweep import outcome, studies
+from autocompress.study.sweep import breakpoints, outcome, studies
 from autocompress.study.techniques import ALONE, epochs, techniques
 from autocompress.values.analysis import Analysis, Published, Reference
 from autocompress.values.recipe import Recipe
@@ -203,6 +204,24 @@ def test_figures_go_along_the_numbers_with_a_line_for_each_of_the_rest(done):
     assert {"test-accuracy", "params", "size"} <= set(drawn)
     assert "taylor" in drawn["test-accuracy"]
     assert "prune.ratio" in drawn["test-accuracy"]
+
+
+def test_of_lines_that_begin_with_nothing_taken_it_says_how_far_they_bear_it(done):
+    _, found = done
+    for drop in (0.0001, 0.02, 0.9):
+        breaks = breakpoints(found, drop)
+        assert [one.series for one in breaks] == ["taylor", "magnitude"]
+        for one in breaks:
+            line = found.series[one.series]
+            accuracy = [row.measured("accuracy").value for row in line]
+            curve = breakpoint([0, 0.25, 0.5], accuracy, line[0].measured("accuracy").n, drop=drop)
+            assert one.found == curve
+            assert (one.before, one.at.cells["prune.ratio"]) == (line[0], curve.ratio)
+    told = swept.broken(found, breakpoints(found, 0.9), 0.9)
+    assert [row[:2] for row in told.rows] == [("taylor", "0.5"), ("magnitude", "0.5")]
+    whole, half = (found.series["taylor"][i].measured("params").value for i in (0, 2))
+    assert told.rows[0][-2:] == (f"{100 * (1 - half / whole):.2f} %", f"{whole / half:.1f}x")
+    assert [b["ratio"] for b in swept.document(found, {}, breakpoints(found, 0.9))["breakpoints"]] == [0.5, 0.5]
 
 
 def test_published_numbers_stand_beside_ours(done):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autocompress.cli.analyse import lost
 from autocompress.cli.launch import Json, Plain, Storage, Trust, Workers, follow, override, trusting
 from autocompress.cli.out import INTERRUPTED, STUDY_FAILED, data, people, whole
 from autocompress.cli.told import say
@@ -31,6 +32,7 @@ def sweep(
         str | None, typer.Option("--data", metavar="DATA", help="Other data: digits, '{use: npz, path: mnist.npz}'.")
     ] = None,
     seeds: Seeds = None,
+    drop: Annotated[str, typer.Option(metavar="DROP", help="What accuracy may lose at a breakpoint.")] = "1 pp",
     out: Out = None,
     workers: Workers = None,
     storage: Storage = None,
@@ -40,12 +42,14 @@ def sweep(
 ) -> None:
     """Train every recipe of a small space, several times, and say what each number comes to, and how sure it is.
 
-    Asked again, it goes on where it was; with more seeds, only those are added.
+    Asked again, it goes on where it was; with more seeds, only those are added. Of lines that begin with nothing taken
+    it says how far they bear it.
     """
     from autocompress.config.load import load_analysis
 
     trusting(trust)
-    _run(load_analysis(what, smoke=smoke, data=on), seeds, out, workers, storage, plain, json)
+    allowed = lost("drop", drop)
+    _run(load_analysis(what, smoke=smoke, data=on), seeds, out, workers, storage, plain, json, allowed)
 
 
 def techniques(
@@ -77,6 +81,7 @@ def _run(
     storage: str | None,
     plain: bool,
     json: bool,
+    drop: float = 0.01,
 ) -> None:
     from autocompress.study.sweep import outcome, studies
 
@@ -86,28 +91,30 @@ def _run(
         say(f"{study.spec.name}: {many} {'training' if many == 1 else 'trainings'}")
         override(study, None, None, workers)
         if not follow(study, study.steps, plain):
-            _tell(outcome(analysis, done), out, json)
+            _tell(outcome(analysis, done), drop, out, json)
             say("interrupted; the same command goes on")
             sys.exit(INTERRUPTED)
     found = outcome(analysis, done)
-    _tell(found, out, json)
+    _tell(found, drop, out, json)
     if not any(row.seeds for row in found.rows):
         sys.exit(STUDY_FAILED)
 
 
-def _tell(found: "Sweep", out: Path | None, json: bool) -> None:
+def _tell(found: "Sweep", drop: float, out: Path | None, json: bool) -> None:
     from autocompress.reports import analysed, swept
     from autocompress.study.environment import environment
+    from autocompress.study.sweep import breakpoints
 
-    document = swept.document(found, environment())
+    breaks = breakpoints(found, drop)
+    document = swept.document(found, environment(), breaks)
     if json:
         whole(document)
     else:
-        for sheet in (swept.table(found), swept.compared(found)):
+        for sheet in (swept.table(found), swept.broken(found, breaks, drop), swept.compared(found)):
             if sheet is not None:
                 _print(sheet)
     if out is not None:
-        figures = {p.name: p.svg({}) for p in swept.pictures(found)}
+        figures = {p.name: p.svg({}) for p in swept.pictures(found, breaks)}
         files = analysed.write(out, {"sweep": swept.tidy(found)}, figures, {"sweep": document})
         people().print(f"{len(files)} files in {out}", markup=False, highlight=False, soft_wrap=True)
 

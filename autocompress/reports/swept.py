@@ -1,14 +1,16 @@
 """An analysis in tables and figures: a row for each recipe, and beside it what was published."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from autocompress.reports.against import points
+from autocompress.reports.against import points, times
 from autocompress.reports.drawing.dots import Dot, dots_chart
 from autocompress.reports.drawing.lines import Spot, lines_chart
 from autocompress.reports.drawing.picture import Picture
 from autocompress.reports.grid import cell
 from autocompress.reports.sheet import Sheet
+from autocompress.study.sweep import Break
 from autocompress.values.analysis import BASELINE, CASE, Reference
 from autocompress.values.columns import Cell
 from autocompress.values.domination import SURE
@@ -19,6 +21,7 @@ from autocompress.values.sweep import TEST, Row, Sweep, named
 SCHEMA = "autocompress.sweep/v1"
 USUAL = (TEST, "accuracy", "params", "params_nonzero", "macs", "size", "size_packed", "latency_p50")
 WIDTH, HEIGHT = 620, 380  # pixels
+MOST_MARKED = 4  # breakpoints in one figure
 
 
 def title(metric: str) -> str:
@@ -70,6 +73,30 @@ def _text(row: Row, name: str, *, first: bool) -> str:
         return row.recipe.line
     told = None if row.baseline else row.choices.get(name)
     return "–" if told is None else f"{told:g}" if isinstance(told, float) else str(told)
+
+
+def broken(sweep: Sweep, breaks: Sequence[Break], drop: float) -> Sheet | None:
+    """How far each line bears what its axis takes, and what is left there."""
+    if not breaks:
+        return None
+    zeros = "params_nonzero" in metrics(sweep)
+    left = "params_nonzero" if zeros else "params"
+    rows = []
+    for one in breaks:
+        whole, rest = one.before.measured(left), one.at.measured(left)
+        fewer = ("–", "–")
+        if whole and rest and rest.value:
+            fewer = f"{100 * (1 - rest.value / whole.value):.2f} %", times(whole.value / rest.value)
+        low, high = one.found.low, one.found.high
+        accuracies = (cell(row.measured(m)) for m in ("accuracy", TEST) for row in (one.before, one.at))
+        rows.append(
+            (one.series or sweep.analysis.name, f"{one.found.ratio:g}", f"{low:.2f} to {high:.2f}", *accuracies, *fewer)
+        )
+    header = (
+        *("of", "breakpoint", "within one error", "accuracy before", "there", "test before", "there "),
+        *(f"fewer {title(left)}", "smaller"),
+    )
+    return Sheet(f"the last {sweep.axis} that loses {100 * drop:g} points or less", header, tuple(rows), ("of",))
 
 
 def beside(sweep: Sweep) -> list[dict[str, Any]]:
@@ -140,7 +167,7 @@ def _said(row: Mapping[str, Cell | None]) -> str:
 # --- for programs ---
 
 
-def document(sweep: Sweep, environment: Mapping[str, str]) -> dict[str, Any]:
+def document(sweep: Sweep, environment: Mapping[str, str], breaks: Sequence[Break] = ()) -> dict[str, Any]:
     published = sweep.analysis.published
     return {
         "schema": SCHEMA,
@@ -164,6 +191,10 @@ def document(sweep: Sweep, environment: Mapping[str, str]) -> dict[str, Any]:
                 "test_accuracy": row.test.model_dump(mode="json") if row.test else None,
             }
             for row in sweep.rows
+        ],
+        "breakpoints": [
+            {"of": one.series, **asdict(one.found), "trial": one.at.trial, "resolved": one.found.resolved}
+            for one in breaks
         ],
         "published": {"source": published.source, "setting": published.setting, "numbers": beside(sweep)}
         if published
@@ -195,25 +226,31 @@ def tidy(sweep: Sweep) -> list[dict[str, Any]]:
 # --- figures ---
 
 
-def pictures(sweep: Sweep) -> Iterator[Picture]:
+def pictures(sweep: Sweep, breaks: Sequence[Break] = ()) -> Iterator[Picture]:
     """Each number along the axis, a line for all that is equal but for it; without an axis a mark for each recipe."""
     for metric in metrics(sweep):
         values = {m.value for row in sweep.rows if (m := row.measured(metric))}
         if len(values) < 2:
             continue
-        drawn = _along(sweep, metric) if sweep.axis else _by_row(sweep, metric)
+        drawn = _along(sweep, metric, breaks) if sweep.axis else _by_row(sweep, metric)
         if drawn is not None:
             yield Picture(metric.replace("_", "-"), f"{title(metric)} of {sweep.analysis.name}", drawn)
 
 
-def _along(sweep: Sweep, metric: str) -> Any:
+def _along(sweep: Sweep, metric: str, breaks: Sequence[Break]) -> Any:
     percent = metric == TEST or known(metric).unit == "fraction"
+    few = breaks if percent and len(breaks) <= MOST_MARKED else ()
+    marked = [(one.found.ratio, f"{one.series} {one.found.ratio:g}".strip()) for one in few]
     series = [
         (name, [_spot(sweep, row, metric, m) for row in some if (m := row.measured(metric))])
         for name, some in sweep.series.items()
     ]
     y = f"{title(metric)}, %" if percent else title(metric)
-    return lines_chart(series, sweep.axis, y, width=WIDTH, height=HEIGHT, percent=percent) if series else None
+    return (
+        lines_chart(series, sweep.axis, y, width=WIDTH, height=HEIGHT, percent=percent, marked=marked)
+        if series
+        else None
+    )
 
 
 def _spot(sweep: Sweep, row: Row, metric: str, m: Measurement) -> Spot:

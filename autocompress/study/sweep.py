@@ -1,5 +1,8 @@
 """Every recipe of a small space, each with several seeds: a study in which nobody chooses, kill-safe like any other."""
 
+from typing import NamedTuple
+
+from autocompress.compress.breakpoint import Breakpoint, breakpoint
 from autocompress.errors import StudyError
 from autocompress.search.every import every
 from autocompress.search.known import Params
@@ -27,6 +30,27 @@ def outcome(analysis: Analysis, done: list[Study]) -> Sweep:
             base = Recipe.of(study.spec.teacher) if study.spec.teacher else None
             found += rows(case, study.trials, tests, study.baseline, base)
     return Sweep(analysis, tuple(found))
+
+
+class Break(NamedTuple):
+    """How far one line of an analysis bears what its axis takes away."""
+
+    series: str
+    found: Breakpoint
+    before: Row
+    at: Row
+
+
+def breakpoints(sweep: Sweep, drop: float = 0.01) -> list[Break]:
+    """Of each line that begins with nothing taken, by validation accuracy; the last that loses no more than `drop`."""
+    breaks = []
+    for name, rows_of in sweep.series.items():
+        ratios = [float(row.cells[sweep.axis]) for row in rows_of]
+        known = [m for row in rows_of if (m := row.measured("accuracy"))]
+        if len(known) == len(rows_of) >= 2 and ratios[0] == 0 and ratios[-1] < 1:
+            found = breakpoint(ratios, [m.value for m in known], known[0].n, drop=drop)
+            breaks.append(Break(name, found, rows_of[0], rows_of[ratios.index(found.ratio)]))
+    return breaks
 
 
 def _study(case: Case, seeds: int, storage: str | None) -> Study:
