@@ -16,7 +16,7 @@ def test_every_study(name, tmp_path):
     assert check(name) == "autocompress.study/v1"
     study = load_study(name).model_copy(update=PRETEND)
     loop, store = lived(study, tmp_path, work=Pretend(gate=False))
-    assert loop.paid == 3
+    assert 3 <= loop.paid < 4, "whoever is stopped early pays a share, so the last may begin before the end"
     assert loop.baseline
     assert all(t.state in ("complete", "failed") for t in store.trials())
 
@@ -25,7 +25,7 @@ def test_every_study(name, tmp_path):
 def test_every_space(name, tmp_path):
     study = spec(space=load_space(name), objectives=OBJECTIVES, limits=(), **PRETEND)
     loop, _ = lived(study, tmp_path, work=Pretend(gate=False))
-    assert loop.paid == 3
+    assert 3 <= loop.paid < 4, "whoever is stopped early pays a share, so the last may begin before the end"
 
 
 @pytest.mark.parametrize("name", names("device"))

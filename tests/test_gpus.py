@@ -85,6 +85,7 @@ def test_one_worker_per_gpu_or_core_unless_told_otherwise(gpus, cores, wanted, w
 
 def test_each_worker_is_given_a_gpu_in_turn_and_who_comes_after_a_dead_one_gets_its(two, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS")  # nobody has said how many threads
     before = dict(os.environ)
     with pool(tmp_path, together=4, workers=3) as started:
         started.submit(job(0))
