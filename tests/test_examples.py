@@ -18,14 +18,14 @@ def test_every_study(name, tmp_path):
     loop, store = lived(study, tmp_path, work=Pretend(gate=False))
     assert 3 <= loop.paid < 4, "whoever is stopped early pays a share, so the last may begin before the end"
     assert loop.baseline
-    assert all(t.state in ("complete", "failed") for t in store.trials())
+    assert all(t.state in ("complete", "failed", "stopped") for t in store.trials())
 
 
 @pytest.mark.parametrize("name", names("space"))
 def test_every_space(name, tmp_path):
     study = spec(space=load_space(name), objectives=OBJECTIVES, limits=(), **PRETEND)
     loop, _ = lived(study, tmp_path, work=Pretend(gate=False))
-    assert 3 <= loop.paid < 4, "whoever is stopped early pays a share, so the last may begin before the end"
+    assert loop.paid == 3
 
 
 @pytest.mark.parametrize("name", names("device"))
