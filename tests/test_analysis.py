@@ -27,6 +27,7 @@ study:
   data: digits
   device: {schema: autocompress.device/v1, id: here, extends: this-machine, operators: {channels: {round_to: 1}}}
   objectives: [accuracy, size]
+  driver: serial
   limits: {size: 1 kB}
   teacher: {student: {use: cnn, depth: 3, width: 8}, stages: [{use: finetune, epochs: 2, lr: 0.1}]}
   space:

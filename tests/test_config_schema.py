@@ -104,6 +104,7 @@ def mutated(data: Any, rng: random.Random) -> Any:
 def test_the_schema_never_refuses_what_the_reader_accepts(path: Path, many: int) -> None:
     rng, data = random.Random(path.stem), read(path)[0].data
     validator, accepted, caught = VALIDATORS[kind_of(data)], 0, 0
+    many = many // 10 if kind_of(data) == "analysis" else many  # each of them is up to nineteen studies
     for turn in range(200):
         if turn >= many and accepted and caught:
             break

@@ -64,6 +64,14 @@ def test_another_driver_may_go_on():
     assert sum(t.state != "infeasible" for t in pretend().trials) == 10
 
 
+def test_whoever_searches_a_function_waits_for_no_torch():
+    """Each start of a study would take seconds longer."""
+    asked = "import sys; from autocompress.study import study, validation; print([m for m in {!r} if m in sys.modules])"
+    heavy = ["torch", "onnxruntime", "sklearn", "pandas", "altair"]
+    done = subprocess.run([sys.executable, "-c", asked.format(heavy)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_study_of_another_version_is_told_in_words():
     pretend(budget=Budget(trials=1)).run()
     with closing(Store(f"sqlite:///{pretend().folder / 'study.db'}", "pretend")) as store:

@@ -6,15 +6,12 @@ from pathlib import Path
 from autocompress.study.artifacts import Artifacts
 from autocompress.study.core import Brake
 from autocompress.study.examining.examiner import Examiner
-from autocompress.study.examining.kept import EXAMINATIONS, kept
+from autocompress.study.examining.kept import BASE, EXAMINATIONS, TESTED, kept
 from autocompress.study.examining.running import ran
 from autocompress.study.store import Store
 from autocompress.values.measurement import Measurement
 from autocompress.values.study import StudySpec
 from autocompress.values.trial import Trial
-
-TESTED = "test_accuracy"  # the fact: accuracy by trial, and under `BASE`
-BASE = "baseline"
 
 
 def on_test(spec: StudySpec, file: Path, manifest: Path, papers: Path) -> Measurement:

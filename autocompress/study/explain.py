@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from autocompress.errors import StudyError
-from autocompress.study.examine import BASE, TESTED
+from autocompress.study.examining.kept import BASE, TESTED
 from autocompress.study.study import Study
 from autocompress.values.examination import Examination
 from autocompress.values.measurement import Measurement

@@ -14,7 +14,8 @@ from autocompress.study.compression import IMAGES, MAIN, Compression
 from autocompress.study.drivers.base import Driver
 from autocompress.study.environment import environment
 from autocompress.study.evaluate import Careful
-from autocompress.study.examine import TESTED, on_test
+from autocompress.study.examine import on_test
+from autocompress.study.examining.kept import TESTED
 from autocompress.study.here import refuse_what_cannot_be_measured
 from autocompress.study.lock import held
 from autocompress.study.study import Study

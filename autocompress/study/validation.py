@@ -4,7 +4,7 @@ from collections.abc import Generator
 from itertools import count, islice
 
 from autocompress.study.core import Brake, Happening, Loop
-from autocompress.study.examine import BASE, TESTED
+from autocompress.study.examining.kept import BASE, TESTED
 from autocompress.study.inheritance import Inheritance
 from autocompress.study.lock import held
 from autocompress.study.store import Store

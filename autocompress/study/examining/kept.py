@@ -7,6 +7,8 @@ from autocompress.study.artifacts import Artifacts
 from autocompress.values.examination import Examination
 
 EXAMINATIONS = "examinations"  # the fact
+TESTED = "test_accuracy"  # another: accuracy on the test split by trial, and under `BASE`
+BASE = "baseline"
 
 
 def kept(artifacts: Artifacts, digests: Mapping[str, str] | None) -> dict[int, Examination]:
