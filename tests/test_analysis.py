@@ -25,7 +25,12 @@ title: Two scores, two cuts
 seeds: 2
 study:
   data: digits
-  device: {schema: autocompress.device/v1, id: here, extends: this-machine, operators: {channels: {round_to: 1}}}
+  device:
+    schema: autocompress.device/v1
+    id: here
+    extends: this-machine
+    operators: {channels: {round_to: 1}}
+    measurement: {protocol: {warmup: 1, runs: 3, processes: 1}}
   objectives: [accuracy, size]
   driver: serial
   limits: {size: 1 kB}
