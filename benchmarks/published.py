@@ -76,11 +76,19 @@ def _ours(document: dict[str, Any]) -> list[str]:
     env = document["environment"]
     versions = ", ".join(f"{name} {env[name]}" for name in VERSIONS if name in env)
     where = f"{env.get('cores', '?')} cores of {env.get('processor', '?')}"
-    parts = [f"Here: {document['date']}, {where}, {versions}. {document['scale']}".strip()]
+    parts = [f"Here: {document['date']}, {where}, {versions}{_data(document)}. {document['scale']}".strip()]
     numbers = (document["published"] or {}).get("numbers", [])
     rows = [told(one) for one in numbers]
     parts += [_table(("of", "number", "published", "here", "difference", "note"), rows)] if rows else []
     return [*parts, f"<details><summary>All that was measured here</summary>\n\n{_all(document)}\n</details>"]
+
+
+def _data(document: dict[str, Any]) -> str:
+    """On which data, if not on what the file says."""
+    if not document["other_data"]:
+        return ""
+    different = {json.dumps(data, sort_keys=True) for data in document["data"].values()}
+    return f"; data given by hand: {', '.join(f'`{text}`' for text in sorted(different))}"
 
 
 def _all(document: dict[str, Any]) -> str:
@@ -95,7 +103,7 @@ def _all(document: dict[str, Any]) -> str:
     lines = [
         (
             *(_cell(row, name, first=i == 0) for i, name in enumerate(columns)),
-            str(len(row["seeds"])),
+            "–" if row["baseline"] else str(len(row["seeds"])),
             *(shown(m, mine[m].value, mine[m].spread) if m in mine else "–" for m in metrics),
         )
         for row, mine in zip(rows, found, strict=True)

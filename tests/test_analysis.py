@@ -260,6 +260,17 @@ def test_its_table_and_its_document_hold_the_same_numbers(done):
     assert len(lines) == 2 + 7
 
 
+def test_on_other_data_it_says_so_wherever_published_numbers_stand_beside(done):
+    analysis, found = done
+    assert not analysis.other_data
+    other = type(found)(loaded(data="{use: digits, val: 0.3}"), found.rows)
+    assert swept.compared(found).title == "beside what was published"
+    assert swept.compared(other).title == "beside what was published, but on other data than the file says"
+    assert swept.document(found, {})["data"] == {"": {"use": "digits"}}
+    said = swept.document(other, {})
+    assert (said["data"], said["other_data"]) == ({"": {"use": "digits", "val": 0.3}}, True)
+
+
 def test_of_the_small_version_nothing_is_held_against_what_was_published(done):
     _, found = done
     small = type(found)(loaded(smoke=True), found.rows)

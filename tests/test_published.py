@@ -156,6 +156,12 @@ def test_the_page_is_what_its_script_writes() -> None:
     assert published.PAGE.read_text(encoding="utf-8") == published.page()
 
 
+def test_the_page_says_on_which_data_if_not_on_those_of_the_file() -> None:
+    there = {"other_data": True, "data": {"": {"use": "npz", "path": "mine.npz"}}}
+    assert "mine.npz" in published._data(there)
+    assert not published._data({**there, "other_data": False})
+
+
 def test_only_whole_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "RESULTS", tmp_path)
     document = {"schema": "autocompress.sweep/v1", "analysis": "a", "smoke": False}

@@ -76,7 +76,7 @@ def sensitivity(
     json: Json = False,
 ) -> None:
     """Layer by layer: accuracy after a cut in that layer alone; and the caps that follow, for a prune stage."""
-    asked, allowed, how = _ratios(ratios), lost("drop", drop), _by(by, pattern)
+    asked, allowed, how = _ratios(ratios), may_lose("drop", drop), _by(by, pattern)
     from autocompress.study import analyse as study
 
     subject = _subject(what, trial, dataset, examples, storage)
@@ -138,7 +138,7 @@ def breakpoint(
     known = next((one for one in curve.RULES if one == rule), None)
     if known is None:
         raise typer.BadParameter(f"{rule!r} is not one of {', '.join(curve.RULES)}", param_hint="--rule")
-    allowed, how = lost(known, drop), _by(by, pattern)
+    allowed, how = may_lose(known, drop), _by(by, pattern)
     from autocompress.study import analyse as study
 
     subject = _subject(what, trial, dataset, examples, storage)
@@ -240,7 +240,7 @@ def _tried(ratios: Sequence[float], how: "By") -> list[float]:
     return found
 
 
-def lost(rule: "Rule", drop: str | None) -> float:
+def may_lose(rule: "Rule", drop: str | None) -> float:
     """`1 pp` or `5 %`: the rule says which."""
     from autocompress.config.units import quantity
 

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autocompress.cli.analyse import lost
+from autocompress.cli.analyse import Out, may_lose
 from autocompress.cli.launch import Json, Plain, Storage, Trust, Workers, follow, override, trusting
-from autocompress.cli.out import INTERRUPTED, STUDY_FAILED, data, people, whole
-from autocompress.cli.told import say
+from autocompress.cli.out import INTERRUPTED, STUDY_FAILED, data, whole
+from autocompress.cli.told import say, written
 
 if TYPE_CHECKING:
+    from autocompress.reports.sheet import Sheet
     from autocompress.values.analysis import Analysis
     from autocompress.values.sweep import Sweep
 
 Seeds = Annotated[
     int | None, typer.Option(min=1, max=20, help="Trainings of each recipe. [default: what its file says]")
-]
-Out = Annotated[
-    Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write tables (CSV, Parquet, JSON) and figures there.")
 ]
 
 
@@ -48,7 +46,7 @@ def sweep(
     from autocompress.config.load import load_analysis
 
     trusting(trust)
-    allowed = lost("drop", drop)
+    allowed = may_lose("drop", drop)
     _run(load_analysis(what, smoke=smoke, data=on), seeds, out, workers, storage, plain, json, allowed)
 
 
@@ -83,12 +81,12 @@ def _run(
     json: bool,
     drop: float = 0.01,
 ) -> None:
+    from autocompress.reports.plural import plural
     from autocompress.study.sweep import outcome, studies
 
     done = studies(analysis, seeds=seeds, storage=storage)
     for study in done:
-        many = len(study.inherits.wishes)
-        say(f"{study.spec.name}: {many} {'training' if many == 1 else 'trainings'}")
+        say(f"{study.spec.name}: {plural(len(study.inherits.wishes), 'training')}")
         override(study, None, None, workers)
         if not follow(study, study.steps, plain):
             _tell(outcome(analysis, done), drop, out, json)
@@ -116,13 +114,10 @@ def _tell(found: "Sweep", drop: float, out: Path | None, json: bool) -> None:
     if out is not None:
         figures = {p.name: p.svg({}) for p in swept.pictures(found, breaks)}
         files = analysed.write(out, {"sweep": swept.tidy(found)}, figures, {"sweep": document})
-        people().print(f"{len(files)} files in {out}", markup=False, highlight=False, soft_wrap=True)
+        written(out, files)
 
 
-def _print(sheet: "object") -> None:
-    from autocompress.reports.sheet import Sheet
-
-    assert isinstance(sheet, Sheet)
+def _print(sheet: "Sheet") -> None:
     if sys.stdout.isatty():
         from rich.console import Console
 

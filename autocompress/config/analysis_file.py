@@ -61,8 +61,8 @@ def analysis(
 ) -> Analysis | None:
     """`data` takes the place of what the studies say. None after saying what is wrong."""
     before = len(errors(mistakes))
-    given = node.get("schema")
-    if given is not None and given.data == STUDY:
+    kind = node.get("schema")
+    if kind is not None and kind.data == STUDY:
         node = _of_study(node)
     small = node.get("smoke")
     node = replace(node, value={k: v for k, v in node.fields.items() if k != "smoke"})
@@ -80,10 +80,10 @@ def analysis(
         return None
     if data is not None:
         base = replace(base, value={**base.fields, "data": data})
-    given = node.get("each")
+    each = node.get("each")
     name = f"{file.name}-smoke" if smoke else file.name
     cases = []
-    for label, changes in (given.fields if given else {"": None}).items():
+    for label, changes in (each.fields if each else {"": None}).items():
         called_so = "-".join(filter(None, (name, label, _on(data))))
         whole = base if changes is None else _changed(base, changes, mistakes)
         spec = study(_complete(whole, called_so), mistakes)
@@ -98,7 +98,8 @@ def analysis(
         tuple(cases),
         file.seeds,
         file.along,
-        file.scale,
+        scale=file.scale,
+        other_data=data is not None,
         smoke=smoke,
         published=published,
     )

@@ -129,9 +129,10 @@ def compared(sweep: Sweep) -> Sheet | None:
     if not rows:
         return None
     header = ("of", "number", "published", "ours", "difference", "note")
+    other = ", but on other data than the file says" if sweep.analysis.other_data else ""
     kept = len(header) if any(row[-1] for row in rows) else len(header) - 1
     return Sheet(
-        "beside what was published", header[:kept], tuple(row[:kept] for row in rows), ("of", "number", "note")
+        f"beside what was published{other}", header[:kept], tuple(row[:kept] for row in rows), ("of", "number", "note")
     )
 
 
@@ -175,6 +176,8 @@ def document(sweep: Sweep, environment: Mapping[str, str], breaks: Sequence[Brea
         "title": sweep.analysis.title,
         "scale": sweep.analysis.scale,
         "smoke": sweep.analysis.smoke,
+        "data": {case.label: case.spec.data for case in sweep.analysis.cases},
+        "other_data": sweep.analysis.other_data,
         "axis": sweep.axis or None,
         "environment": dict(environment),
         "studies": {case.label: case.spec.name for case in sweep.analysis.cases},

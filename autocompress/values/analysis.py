@@ -46,6 +46,7 @@ class Analysis:
     cases: tuple[Case, ...]
     seeds: int = 1
     along: str = ""  # the choice that figures go along; empty: whichever has most numbers
+    other_data: bool = False  # not what its file says, and so not what was published of it
     scale: str = ""  # what is smaller or otherwise than where it was published
     shown: tuple[str, ...] = ()  # columns that tell the rows apart; empty: whatever differs between recipes
     smoke: bool = False  # the small version, that shows whether it runs
