@@ -13,7 +13,7 @@ from autocompress.errors import StudyError
 from autocompress.reports import swept
 from autocompress.search.every import every
 from autocompress.study.sweep import breakpoints, outcome, studies
-from autocompress.study.techniques import ALONE, epochs, techniques
+from autocompress.study.techniques import ALONE, epochs, lengthened, techniques
 from autocompress.values.analysis import Analysis, Published, Reference
 from autocompress.values.recipe import Recipe
 from autocompress.values.space import fill
@@ -41,6 +41,7 @@ study:
       - {use: prune, by: {choice: [taylor, magnitude]}, ratio: {choice: [0, 0.25, 0.5]}, recover: 1}
 smoke:
   seeds: 1
+  scale: tiny, on digits
   study: {space: {stages: [{use: prune, by: taylor, ratio: {choice: [0.25, 0.5]}}]}}
 published:
   source: nobody
@@ -312,6 +313,15 @@ def test_every_technique_and_combination_trains_equally_long():
     assert not any("quantization, then" in name for name in names), "the space has no room for it"
 
 
+def test_who_cannot_train_just_as_long_is_named_and_left_as_it_is():
+    """A lottery trains in rounds: an epoch more is two more."""
+    rounds = {"use": "lottery", "by": "magnitude", "sparsity": 0.5, "rounds": 1, "epochs": 2}
+    first = {"student": STUDENT, "stages": [rounds, {"use": "finetune", "epochs": 3}]}
+    assert epochs(first) == 7
+    assert lengthened(first, 8)["stages"] == [rounds, {"use": "finetune", "epochs": 4}]
+    assert lengthened({"student": STUDENT, "stages": [rounds]}, 5) == {"student": STUDENT, "stages": [rounds]}
+
+
 def test_a_space_without_a_choice_of_techniques_has_nothing_to_compare():
     spec = loaded().cases[0].spec.model_copy(update={"space": {"student": STUDENT, "stages": []}})
     with pytest.raises(StudyError, match="nothing to compare"):
@@ -336,6 +346,7 @@ def test_the_command_writes_tables_and_figures(tmp_path, monkeypatch, capsys):
     file.write_text(FILE)
     sweep(str(file), smoke=True, out=Path(tmp_path / "out"), plain=True)
     said = capsys.readouterr()
+    assert "scale: tiny, on digits" in said.err, "what is smaller is said where the numbers are"
     assert said.out.startswith("Two scores, two cuts\n")
     assert "cuts-smoke: 2 trainings" in said.err
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"figures", "sweep.csv", "sweep.parquet", "sweep.json"}

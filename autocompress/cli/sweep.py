@@ -111,6 +111,8 @@ def _tell(found: "Sweep", drop: float, out: Path | None, json: bool) -> None:
         for sheet in (swept.table(found), swept.broken(found, breaks, drop), swept.compared(found)):
             if sheet is not None:
                 _print(sheet)
+    if found.analysis.scale:
+        say(f"scale: {' '.join(found.analysis.scale.split())}")
     if out is not None:
         figures = {p.name: p.svg({}) for p in swept.pictures(found, breaks)}
         files = analysed.write(out, {"sweep": swept.tidy(found)}, figures, {"sweep": document})

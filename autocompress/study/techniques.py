@@ -56,13 +56,16 @@ def epochs(tree: Built) -> int:
 
 
 def lengthened(tree: Built, most: int) -> Built:
-    """So many epochs in all: the first stage that says how long it trains takes what is missing."""
-    made = [make(Stage, stage).model_dump() for stage in tree["stages"]]
-    first = next((i for i, settings in enumerate(made) if "epochs" in settings), None)
-    if first is None:
-        return tree
-    longer = made[first]["epochs"] + most - epochs(tree)
-    return {**tree, "stages": [{**s, "epochs": longer} if i == first else s for i, s in enumerate(tree["stages"])]}
+    """So many epochs in all: the first stage that can be given just what is missing takes it; else all stays."""
+    missing = most - epochs(tree)
+    for place, stage in enumerate(tree["stages"]):
+        settings = make(Stage, stage).model_dump()
+        if "epochs" in settings:
+            longer = {**stage, "epochs": settings["epochs"] + missing}
+            found = {**tree, "stages": [longer if i == place else s for i, s in enumerate(tree["stages"])]}
+            if epochs(found) == most:
+                return found
+    return tree
 
 
 def _built(spec: StudySpec, params: Params) -> Built:
