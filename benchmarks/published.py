@@ -4,7 +4,7 @@
     python -m benchmarks.published --keep out/sweep.json   keeps the result of an analysis, and writes the page anew
 
 Results are documents that `autocompress analyse sweep -o` has written, one for each analysis, in
-studies/published/results.
+studies/published/results; one at a reduced scale is shown until there is one in the whole size.
 """
 
 import argparse
@@ -27,9 +27,10 @@ PAGE = ROOT / "docs" / "published.md"
 VERSIONS = ("python", "torch", "onnxruntime")
 HEAD = """# What others have published, and what comes out here
 
-Each of these is a file in `studies/published/`; `autocompress analyse sweep NAME` runs it, `--smoke` its small version,
-on data that installs. Published numbers are quoted with their source. Ours are of files that were exported and run:
-`±` is one standard error, over seeds where there are several. Where the scale is not that of the source, it is said.
+Each of these is a file in `studies/published/`; `autocompress analyse sweep NAME` runs it, `--reduced` the same at a
+scale that a laptop bears, `--smoke` its small version on data that installs. Published numbers are quoted with their
+source. Ours are of files that were exported and run: `±` is one standard error, over seeds where there are several.
+Where the scale is not that of the source, it is said.
 This page is made by `python -m benchmarks.published`.
 """
 
@@ -41,8 +42,8 @@ def page() -> str:
 def keep(file: Path) -> Path:
     """With the day on which it was kept."""
     document = json.loads(file.read_text(encoding="utf-8"))
-    if document.get("schema") != "autocompress.sweep/v1" or document["smoke"]:
-        raise ValueError(f"{file}: wants the sweep.json of an analysis in its whole size")
+    if document.get("schema") != "autocompress.sweep/v1" or document["size"] == "smoke":
+        raise ValueError(f"{file}: wants the sweep.json of an analysis in its whole size or at a reduced scale")
     target = RESULTS / f"{document['analysis']}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     kept = {**document, "date": document.get("date") or date.today().isoformat()}
@@ -51,17 +52,18 @@ def keep(file: Path) -> Path:
 
 
 def _section(name: str) -> str:
-    analysis, file = load_analysis(name), RESULTS / f"{name}.json"
+    analysis = load_analysis(name)
+    kept = [file for size in ("", "-reduced") if (file := RESULTS / f"{name}{size}.json").is_file()]
     parts = [f"## {analysis.title or name}", f"`autocompress analyse sweep {name}`"]
     if published := analysis.published:
         parts.append(f"Source: {published.source}. {published.setting}")
-    parts += _ours(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else _nothing(analysis)
+    parts += _ours(json.loads(kept[0].read_text(encoding="utf-8"))) if kept else _nothing(analysis)
     return "\n\n".join(parts) + "\n"
 
 
 def _nothing(analysis: Analysis) -> list[str]:
     """Published numbers alone."""
-    said = "Not run here in its whole size yet; its small version runs in the tests."
+    said = "Not run here yet but for its small version, in the tests."
     if analysis.published is None or not analysis.published.numbers:
         return [said]
     rows = [
@@ -76,7 +78,8 @@ def _ours(document: dict[str, Any]) -> list[str]:
     env = document["environment"]
     versions = ", ".join(f"{name} {env[name]}" for name in VERSIONS if name in env)
     where = f"{env.get('cores', '?')} cores of {env.get('processor', '?')}"
-    parts = [f"Here: {document['date']}, {where}, {versions}{_data(document)}. {document['scale']}".strip()]
+    scale = "at a reduced scale, " if document["size"] == "reduced" else ""
+    parts = [f"Here: {scale}{document['date']}, {where}, {versions}{_data(document)}. {document['scale']}".strip()]
     numbers = (document["published"] or {}).get("numbers", [])
     rows = [told(one) for one in numbers]
     parts += [_table(("of", "number", "published", "here", "difference", "note"), rows)] if rows else []

@@ -165,6 +165,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {  # of data sources that mu
     "folder": lambda: {"path": str(photos()), "side": 12},
     "npz": lambda: {"path": str(npz())},
     "python": lambda: {"function": "hands:arrays"},
+    "some": lambda: {"of": {"use": "npz", "path": str(npz())}},
     "torchvision": lambda: {"name": "mnist", "root": str(mnist()), "download": False},
 }
 

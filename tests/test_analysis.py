@@ -8,7 +8,7 @@ from test_compression import STUDENT
 
 from autocompress.compress.breakpoint import breakpoint
 from autocompress.config.diagnostic import ConfigError
-from autocompress.config.load import load_analysis, load_study
+from autocompress.config.load import check, load_analysis, load_study
 from autocompress.errors import StudyError
 from autocompress.reports import swept
 from autocompress.search.every import every
@@ -17,6 +17,7 @@ from autocompress.study.techniques import ALONE, epochs, lengthened, techniques
 from autocompress.values.analysis import Analysis, Published, Reference
 from autocompress.values.recipe import Recipe
 from autocompress.values.space import fill
+from autocompress.values.sweep import Sweep
 
 FILE = """\
 schema: autocompress.analysis/v1
@@ -84,15 +85,40 @@ def test_it_needs_neither_budget_nor_name_nor_schema_of_its_study():
 
 
 def test_the_small_version_is_the_same_with_changes_and_has_a_name_of_its_own():
-    small = loaded(smoke=True)
-    assert small.smoke
+    small = loaded(size="smoke")
+    assert small.size == "smoke"
     assert small.seeds == 1
     assert small.cases[0].spec.name == "cuts-smoke"
     assert len(every(small.cases[0].spec.space)) == 2
     assert small.cases[0].spec.teacher == loaded().cases[0].spec.teacher
-    assert mistakes(FILE.partition("smoke:")[0], smoke=True) == [
+    assert mistakes(FILE.partition("smoke:")[0], size="smoke") == [
         ("missing-key", "the key 'smoke' is missing, which says what its small version is")
     ]
+
+
+def test_at_a_reduced_scale_it_keeps_what_was_published():
+    text = FILE + "reduced: {scale: a laptop's, study: {teacher: {student: {use: resnet, depth: 8}}}}\n"
+    less = loaded(text, size="reduced")
+    assert (less.size, less.scale, less.seeds) == ("reduced", "a laptop's", 2)
+    assert less.cases[0].spec.name == "cuts-reduced"
+    teacher = less.cases[0].spec.teacher
+    assert teacher
+    assert teacher["student"] == {"use": "resnet", "depth": 8}, "another network has settings of its own: no width 8"
+    sheet = swept.compared(Sweep(less, ()))
+    assert sheet
+    assert sheet.title == "beside what was published, at a reduced scale"
+    assert swept.document(Sweep(less, ()), {})["size"] == "reduced"
+
+
+def test_every_size_is_checked():
+    def said(more: str) -> list[tuple[str, str]]:
+        with pytest.raises(ConfigError) as caught:
+            check("cuts.yaml", source=FILE.partition("smoke:")[0] + more)
+        return [(d.code, d.text) for d in caught.value.diagnostics]
+
+    assert said("smoke: 3\n") == [("wrong-type", "wants a mapping of what is different, got 3")]
+    assert said("reduced: {study: {driver: steam}}\n")[0][0] == "unknown-plugin"
+    assert check("cuts.yaml", source=FILE + "reduced: null\n") == "autocompress.analysis/v1"
 
 
 def test_each_is_the_study_once_more_with_changes():
@@ -274,7 +300,7 @@ def test_on_other_data_it_says_so_wherever_published_numbers_stand_beside(done):
 
 def test_of_the_small_version_nothing_is_held_against_what_was_published(done):
     _, found = done
-    small = type(found)(loaded(smoke=True), found.rows)
+    small = type(found)(loaded(size="smoke"), found.rows)
     assert swept.compared(small) is None
 
 
@@ -350,4 +376,4 @@ def test_the_command_writes_tables_and_figures(tmp_path, monkeypatch, capsys):
     assert said.out.startswith("Two scores, two cuts\n")
     assert "cuts-smoke: 2 trainings" in said.err
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"figures", "sweep.csv", "sweep.parquet", "sweep.json"}
-    assert json.loads((tmp_path / "out" / "sweep.json").read_text())["smoke"] is True
+    assert json.loads((tmp_path / "out" / "sweep.json").read_text())["size"] == "smoke"

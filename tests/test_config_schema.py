@@ -103,6 +103,10 @@ def mutated(data: Any, rng: random.Random) -> Any:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
 def test_the_schema_never_refuses_what_the_reader_accepts(path: Path, many: int) -> None:
     rng, data = random.Random(path.stem), read(path)[0].data
+    if kind_of(data) == "analysis":  # up to nineteen studies in up to three sizes: two of them are enough
+        data["each"] = dict(list(data.get("each", {}).items())[:2])
+        for size in ("reduced", "smoke"):
+            data[size] = {key: value for key, value in data.get(size, {}).items() if key != "each"}
     validator, accepted, caught = VALIDATORS[kind_of(data)], 0, 0
     many = many // 10 if kind_of(data) == "analysis" else many  # each of them is up to nineteen studies
     for turn in range(200):

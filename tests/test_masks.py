@@ -126,6 +126,33 @@ def test_thinning_out_again_adds_to_what_is_out():
     assert set(twice.sparse) == {*once.sparse, "head"}
 
 
+@pytest.mark.parametrize("others", [None, 0.9])
+def test_layers_may_lose_shares_of_their_own(others):
+    """The first pattern that fits a layer counts; the head too, if it is named; the others stay, unless told."""
+    model = fresh(BIGGER)
+    shares = {"stages.1.0.conv?": 0.5, "stages.1.*": 0.25, "head": 0.75}
+    tree = {"use": "sparsify", "by": "uniform", "shares": shares}
+    stage = make(Stage, tree if others is None else tree | {"sparsity": others})
+    once = finish(stage.run(model, lab()))
+    slowly = finish(stage.model_copy(update={"steps": 3}).run(model, lab()))
+    own = {"stages.1.0.conv1": 0.5, "stages.1.0.conv2": 0.5, "stages.1.0.shortcut.0": 0.25, "head": 0.75}
+    wanted = own if others is None else dict.fromkeys(thinnable(model, Uniform()), others) | own
+    for found in (once, slowly, stage.shape(model, lab())):
+        assert {name: float(gone.float().mean()) for name, gone in zeros(found).items()} == pytest.approx(
+            wanted, abs=0.02
+        )
+        assert same(zeros(found), zeros(once))
+
+
+def test_a_share_of_no_layer_is_refused():
+    stage = make(Stage, {"use": "sparsify", "by": "uniform", "shares": {"classifer.*": 0.5}})
+    with pytest.raises(Failure, match=r"shares: no layer is called 'classifer\.\*'; there are stem\.0, ") as caught:
+        stage.shape(fresh(BIGGER), lab())
+    assert caught.value.code == "unsupported"
+    with pytest.raises(ValueError, match=r"shares\.head: at most 0\.75 with this pattern, got 0\.8"):
+        make(Stage, {"use": "sparsify", "by": "n_of_m", "shares": {"head": 0.8}})
+
+
 def zeros(model: Model) -> dict[str, Tensor]:
     return {name: model.net.get_parameter(f"{name}.weight").detach() == 0 for name in model.sparse}
 

@@ -13,7 +13,7 @@ from autocompress.cli.app import main
 from autocompress.config.load import load_analysis
 from autocompress.config.shipped import names
 from autocompress.search.every import every
-from autocompress.values.analysis import Analysis
+from autocompress.values.analysis import Analysis, Size
 from autocompress.values.columns import columns
 from autocompress.values.measurement import Measurement
 from autocompress.values.recipe import Recipe
@@ -28,8 +28,8 @@ shipped = pytest.mark.parametrize("name", names("analysis"))
 
 
 @cache
-def loaded(name: str, *, smoke: bool = False) -> Analysis:
-    return load_analysis(name, smoke=smoke)
+def loaded(name: str, *, size: Size = "whole") -> Analysis:
+    return load_analysis(name, size=size)
 
 
 def recipes(analysis: Analysis) -> Iterator[tuple[str, Recipe]]:
@@ -103,7 +103,7 @@ def test_what_it_goes_along_is_one_of_its_choices(name):
 
 @shipped
 def test_its_small_version_does_the_same_with_less(name):
-    whole, small = loaded(name), loaded(name, smoke=True)
+    whole, small = loaded(name), loaded(name, size="smoke")
     assert small.seeds == 1
     assert small.scale != whole.scale
     assert {case.spec.data["use"] for case in small.cases} == {"digits"}, "data that installs"
@@ -129,7 +129,7 @@ def test_what_goes_with_the_axis_does_not_break_its_lines():
 def test_the_cheapest_runs(swept):
     document = json.loads(swept(CHEAPEST, "--json"))
     assert document["schema"] == "autocompress.sweep/v1"
-    assert document["smoke"] is True
+    assert document["size"] == "smoke"
     assert [row["case"] for row in document["rows"]] == ["head-only", "from-scratch"]
     assert all(row["seeds"] == [0] and not row["failed"] for row in document["rows"])
     head, whole = (row["test_accuracy"]["value"] for row in document["rows"])
@@ -144,7 +144,7 @@ def test_the_cheapest_runs(swept):
 @pytest.mark.parametrize("name", [name for name in names("analysis") if name != CHEAPEST])
 def test_the_others_run(name, swept):
     document = json.loads(swept(name, "--json"))
-    small = loaded(name, smoke=True)
+    small = loaded(name, size="smoke")
     trained = [row for row in document["rows"] if not row["baseline"]]
     assert len(trained) == len(list(recipes(small)))
     assert all(row["seeds"] == [0] and row["test_accuracy"] and not row["failed"] for row in trained)
@@ -164,11 +164,11 @@ def test_the_page_says_on_which_data_if_not_on_those_of_the_file() -> None:
 
 def test_only_whole_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "RESULTS", tmp_path)
-    document = {"schema": "autocompress.sweep/v1", "analysis": "a", "smoke": False}
+    document = {"schema": "autocompress.sweep/v1", "analysis": "a", "size": "whole"}
     (tmp_path / "sweep.json").write_text(json.dumps(document))
     kept = json.loads(published.keep(tmp_path / "sweep.json").read_text())
     assert {**kept, "date": ""} == {**document, "date": ""}
     assert kept["date"]
-    (tmp_path / "sweep.json").write_text(json.dumps({**document, "smoke": True}))
-    with pytest.raises(ValueError, match="in its whole size"):
+    (tmp_path / "sweep.json").write_text(json.dumps({**document, "size": "smoke"}))
+    with pytest.raises(ValueError, match="in its whole size or at a reduced scale"):
         published.keep(tmp_path / "sweep.json")

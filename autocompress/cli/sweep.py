@@ -13,7 +13,7 @@ from autocompress.cli.told import say, written
 
 if TYPE_CHECKING:
     from autocompress.reports.sheet import Sheet
-    from autocompress.values.analysis import Analysis
+    from autocompress.values.analysis import Analysis, Size
     from autocompress.values.sweep import Sweep
 
 Seeds = Annotated[
@@ -25,6 +25,9 @@ def sweep(
     what: Annotated[
         str, typer.Argument(metavar="FILE", help="An analysis or a study file, or the name of a shipped one.")
     ],
+    reduced: Annotated[
+        bool, typer.Option("--reduced", help="At the scale for a laptop that its file describes.")
+    ] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="The small version that its file describes.")] = False,
     on: Annotated[
         str | None, typer.Option("--data", metavar="DATA", help="Other data: digits, '{use: npz, path: mnist.npz}'.")
@@ -46,8 +49,11 @@ def sweep(
     from autocompress.config.load import load_analysis
 
     trusting(trust)
+    if reduced and smoke:
+        raise typer.BadParameter("give --reduced or --smoke, not both")
+    size: Size = "smoke" if smoke else "reduced" if reduced else "whole"
     allowed = may_lose("drop", drop)
-    _run(load_analysis(what, smoke=smoke, data=on), seeds, out, workers, storage, plain, json, allowed)
+    _run(load_analysis(what, size=size, data=on), seeds, out, workers, storage, plain, json, allowed)
 
 
 def techniques(

@@ -1,7 +1,7 @@
 """`autocompress.analysis/v1`: every recipe of a small space, trained with several seeds; beside what was published.
 
-It holds a study, or refers to one; `each` is the same study with changes, once for each; `smoke` is the same analysis
-with changes that make it small.
+It holds a study, or refers to one; `each` is the same study with changes, once for each; `reduced` and `smoke` are the
+same analysis with changes that make it smaller, and small.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from autocompress.config.study_file import SCHEMA as STUDY
 from autocompress.config.study_file import held, study
 from autocompress.config.units import Dimension, quantity
 from autocompress.config.validate import Section, validated
-from autocompress.values.analysis import Analysis, Case, Published, Reference
+from autocompress.values.analysis import Analysis, Case, Published, Reference, Size
 from autocompress.values.metric import METRICS, known
 from autocompress.values.recipe import canonical, digest
 from autocompress.values.study import NAME
@@ -26,6 +26,7 @@ SCHEMA = "autocompress.analysis/v1"
 DIMENSIONS: dict[str, Dimension] = {
     "fraction": "fraction", "s": "time", "B": "bytes", "J": "energy", "W": "power", "/s": "rate",
 }  # fmt: skip
+SMALLER: dict[Size, str] = {"reduced": "version at a reduced scale", "smoke": "small version"}
 TESTED = "test_accuracy"  # of images that no choice has seen: a number of results, not an objective
 
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
@@ -52,36 +53,30 @@ class AnalysisFile(Section):
     seeds: Annotated[int, Field(ge=1, le=20)] = 1
     along: str = ""
     scale: str = ""
+    reduced: Any = None
     smoke: Any = None
     published: PublishedSection | None = None
 
 
 def analysis(
-    node: Node, mistakes: list[Diagnostic], *, smoke: bool = False, data: Node | None = None
+    node: Node, mistakes: list[Diagnostic], *, size: Size = "whole", data: Node | None = None
 ) -> Analysis | None:
     """`data` takes the place of what the studies say. None after saying what is wrong."""
     before = len(errors(mistakes))
     kind = node.get("schema")
     if kind is not None and kind.data == STUDY:
         node = _of_study(node)
-    small = node.get("smoke")
-    node = replace(node, value={k: v for k, v in node.fields.items() if k != "smoke"})
-    if smoke and small is not None:
-        node = merged(node, small)
+    node = _sized(node, size, mistakes)
     file = validated(AnalysisFile, node, mistakes)
     if file is None:
         return None
-    if smoke and small is None:
-        mistakes.append(
-            node.key_says("missing-key", "the key 'smoke' is missing, which says what its small version is")
-        )
     base = held(node.get("study"), "study", mistakes)
     if base is None:
         return None
     if data is not None:
         base = replace(base, value={**base.fields, "data": data})
     each = node.get("each")
-    name = f"{file.name}-smoke" if smoke else file.name
+    name = file.name if size == "whole" else f"{file.name}-{size}"
     cases = []
     for label, changes in (each.fields if each else {"": None}).items():
         called_so = "-".join(filter(None, (name, label, _on(data))))
@@ -100,7 +95,7 @@ def analysis(
         file.along,
         scale=file.scale,
         other_data=data is not None,
-        smoke=smoke,
+        size=size,
         published=published,
     )
 
@@ -115,6 +110,19 @@ def _of_study(node: Node) -> Node:
     called_so = f"{name.value if name else 'study'}"[:34] + "-sweep"
     fields = {key: node.below(key, value) for key, value in {"schema": SCHEMA, "name": called_so}.items()}
     return replace(node, value=fields | {"study": node})
+
+
+def _sized(node: Node, size: Size, mistakes: list[Diagnostic]) -> Node:
+    whole = replace(node, value={k: v for k, v in node.fields.items() if k not in SMALLER})
+    found = {"whole": whole}
+    for name in SMALLER:
+        changes = node.get(name)
+        if changes is not None and changes.value is not None:
+            found[name] = _changed(whole, changes, mistakes)
+    if size not in found:
+        text = f"the key '{size}' is missing, which says what its {SMALLER[size]} is"
+        mistakes.append(node.key_says("missing-key", text))
+    return found.get(size, whole)
 
 
 def _changed(base: Node, changes: Node, mistakes: list[Diagnostic]) -> Node:

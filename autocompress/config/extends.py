@@ -1,4 +1,7 @@
-"""A device may say only how it differs from another: mappings merge, lists and scalars replace, `null` takes away."""
+"""A device may say only how it differs from another: mappings merge, lists and scalars replace, `null` takes away.
+
+A plug-in with another name replaces: its settings are its own.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +63,8 @@ def merged(base: Node, own: Node) -> Node:
     """What `own` says, else what `base` says. Where a value comes from goes with the value."""
     if not isinstance(base.value, dict) or not isinstance(own.value, dict) or is_sourced(base) or is_sourced(own):
         return _pruned(own)
+    if _named_otherwise(base, own):
+        return _pruned(own)
     fields = dict(base.value)
     for name, child in own.value.items():
         if child.value is None:
@@ -67,6 +72,11 @@ def merged(base: Node, own: Node) -> Node:
         else:
             fields[name] = merged(fields[name], child) if name in fields else _pruned(child)
     return replace(own, value=fields)
+
+
+def _named_otherwise(base: Node, own: Node) -> bool:
+    before, now = base.get("use"), own.get("use")
+    return before is not None and now is not None and before.data != now.data
 
 
 def _outdated(parent: Node, own: Node, called: str, mistakes: list[Diagnostic]) -> set[str]:

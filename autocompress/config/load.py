@@ -10,7 +10,7 @@ from autocompress.config.document import parsed, read
 from autocompress.config.node import Node, shown
 from autocompress.config.shipped import Kind, called, named, names
 from autocompress.config.target import target
-from autocompress.values.analysis import Analysis
+from autocompress.values.analysis import Analysis, Size
 from autocompress.values.device import Device
 from autocompress.values.space import Tree
 from autocompress.values.study import StudySpec
@@ -42,17 +42,17 @@ def load_device(path: Path | str, *, source: str | None = None, remarks: list[Di
 def load_analysis(
     path: Path | str,
     *,
-    smoke: bool = False,
+    size: Size = "whole",
     data: str | None = None,
     source: str | None = None,
     remarks: list[Diagnostic] | None = None,
 ) -> Analysis:
-    """Its small version, if `smoke`; on other data, if `data` names some as a study would, in one line. A study is one
-    whose every recipe is wanted."""
+    """In one of the sizes that its file describes; on other data, if `data` names some as a study would, in one line.
+    A study is one whose every recipe is wanted."""
     kind: Kind = "study" if path in names("study") else "analysis"
     node, mistakes = _document(named(kind, path) if source is None else Path(path), source)
     other, more = parsed(data, "--data", Path()) if data is not None else (None, [])
-    found = analysis_file.analysis(node, mistakes, smoke=smoke, data=other)
+    found = analysis_file.analysis(node, mistakes, size=size, data=other)
     return _usable(found, mistakes + more, remarks)
 
 
@@ -62,7 +62,8 @@ def device_names() -> list[str]:
 
 
 def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> str:
-    """Read a file of any of the four schemas. Returns its schema; raises ConfigError if anything is wrong with it."""
+    """Read a file of any of the four schemas, an analysis in all of its sizes. Returns its schema; raises ConfigError
+    if anything is wrong with it."""
     path = named("study", path) if source is None else Path(path)
     node, _ = _document(path, source)
     given = node.get("schema")
@@ -71,6 +72,9 @@ def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnost
     for known, load in zip(SCHEMAS, loads, strict=True):
         if schema == known:
             load(path, source=source, remarks=remarks)
+            for size in analysis_file.SMALLER if load is load_analysis else ():
+                if node.get(size):
+                    load_analysis(path, size=size, source=source)
             return known
     if given is None:
         raise ConfigError([node.key_says("missing-key", "the key 'schema' is missing", f"one of {', '.join(SCHEMAS)}")])

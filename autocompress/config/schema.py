@@ -70,7 +70,7 @@ def _study(properties: Schema) -> None:
 def _analysis(properties: Schema) -> None:
     """A study without what an analysis knows of it; and changes, which say anything."""
     properties["study"] = {"anyOf": [_name(names("study")), {"type": "object"}], **_description("study")}
-    for name in ("each", "smoke"):
+    for name in ("each", "reduced", "smoke"):
         properties[name] = {"type": ["object", "null"], **_description(name)}
 
 
@@ -209,6 +209,7 @@ DESCRIPTIONS = {
     "driver": "Who does the work.",
     "study": "What is trained: a shipped study, a path, or the study itself; it needs neither name nor budget.",
     "each": "The study once for each label, with these changes: mappings merge, lists and scalars replace.",
+    "reduced": "Changes to this very file that make it small enough for a laptop, and still worth reading.",
     "smoke": "Changes to this very file that make it small enough to be tried.",
     "student": "The network that is built.",
     "stages": "What is done to it, in order. A stage that is `none` vanishes.",

@@ -113,6 +113,12 @@ study:                            # a study, or ./study.yaml; it needs neither n
     stages:
       - {use: prune, by: {choice: [magnitude, taylor]}, ratio: {choice: [0.25, 0.5, 0.75]}, recover: 3}
 
+reduced:                          # --reduced: the same at a scale that a laptop bears
+  seeds: 1
+  study:
+    data: {use: some, of: digits, train: 500}
+    teacher: {student: {depth: 8, width: 8}, stages: [{use: finetune, epochs: 10}]}
+
 smoke:                            # --smoke: this very file with these changes, to see whether it runs
   seeds: 1
   study:

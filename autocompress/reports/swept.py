@@ -123,16 +123,20 @@ def beside(sweep: Sweep) -> list[dict[str, Any]]:
 
 def compared(sweep: Sweep) -> Sheet | None:
     """The same as people read it; not of the small version, of which nobody has published anything."""
-    if sweep.analysis.smoke:
+    if sweep.analysis.size == "smoke":
         return None
     rows = [told(one) for one in beside(sweep)]
     if not rows:
         return None
     header = ("of", "number", "published", "ours", "difference", "note")
+    scale = ", at a reduced scale" if sweep.analysis.size == "reduced" else ""
     other = ", but on other data than the file says" if sweep.analysis.other_data else ""
     kept = len(header) if any(row[-1] for row in rows) else len(header) - 1
     return Sheet(
-        f"beside what was published{other}", header[:kept], tuple(row[:kept] for row in rows), ("of", "number", "note")
+        f"beside what was published{scale}{other}",
+        header[:kept],
+        tuple(row[:kept] for row in rows),
+        ("of", "number", "note"),
     )
 
 
@@ -175,7 +179,7 @@ def document(sweep: Sweep, environment: Mapping[str, str], breaks: Sequence[Brea
         "analysis": sweep.analysis.name,
         "title": sweep.analysis.title,
         "scale": sweep.analysis.scale,
-        "smoke": sweep.analysis.smoke,
+        "size": sweep.analysis.size,
         "data": {case.label: case.spec.data for case in sweep.analysis.cases},
         "other_data": sweep.analysis.other_data,
         "axis": sweep.axis or None,

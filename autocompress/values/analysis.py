@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from autocompress.values.columns import Cell
 from autocompress.values.space import Value
 from autocompress.values.study import StudySpec
 
 CASE = "case"  # the column that says which of an analysis's studies a row is of
+Size = Literal["whole", "reduced", "smoke"]  # as its file says, at a scale that a laptop bears, to see whether it runs
 BASELINE = "baseline"  # true in the row of the teacher, which all recipes are held against
 
 
@@ -49,5 +51,5 @@ class Analysis:
     other_data: bool = False  # not what its file says, and so not what was published of it
     scale: str = ""  # what is smaller or otherwise than where it was published
     shown: tuple[str, ...] = ()  # columns that tell the rows apart; empty: whatever differs between recipes
-    smoke: bool = False  # the small version, that shows whether it runs
+    size: Size = "whole"
     published: Published | None = None

@@ -6,11 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from hands import made, npz, settings
+from hands import EXAMPLES, made, npz, settings
 
 from autocompress.data.base import Album, Data, Dataset
 from autocompress.data.digits import Digits
 from autocompress.data.npz import Npz
+from autocompress.data.some import Some
 from autocompress.plugin import find, names
 
 every = pytest.mark.parametrize("data", settings(Data))
@@ -60,7 +61,7 @@ def test_the_same_each_time_and_in_another_process(data):
 
 @every
 def test_another_seed_cuts_another_validation_split(data):
-    one, other = (made(Data, data | {"split_seed": seed}).load() for seed in (0, 1))
+    one, other = (made(Data, seeded(data, seed)).load() for seed in (0, 1))
     assert one.digest != other.digest
     assert sorted(images(one)) == sorted(images(other))
 
@@ -71,6 +72,11 @@ def test_prepared_training_images_are_centred(data):
     x = found.prepared(found.train.x[:])
     np.testing.assert_allclose(x.mean((0, 2, 3)), 0, atol=1e-4)
     np.testing.assert_allclose(x.std((0, 2, 3)), 1, atol=1e-4)
+
+
+def seeded(data: dict, seed: int) -> dict:
+    """A source within another is who splits."""
+    return data | ({"of": seeded(data["of"], seed)} if "of" in data else {"split_seed": seed})
 
 
 def images(found: Dataset) -> list[bytes]:
@@ -92,6 +98,38 @@ def test_digests_stay_what_they_were():
     """They are in the keys of what studies have kept."""
     assert Digits().load().digest == "6a457c1465a8de8b44dd9527c84869edbff9b8d86102d33a83b9211104178e81"
     assert Npz(path=str(npz())).load().digest == "0b39fe947567ea59a015dd38da5f0f73788e7229cdf18ceb7cd048f566c75c97"
+
+
+def test_some_are_drawn_by_lot_from_their_own_split():
+    whole = Digits().load()
+    some = Some(of=Digits(), train=100, test=50).load()
+    assert (len(some.train), len(some.val), len(some.test)) == (100, len(whole.val), 50)
+    for name in ("train", "test"):
+        drawn, all_of_it = (
+            {(x.tobytes(), y) for x, y in zip(s.x, s.y.tolist(), strict=True)}
+            for s in (getattr(some, name), getattr(whole, name))
+        )
+        assert drawn < all_of_it
+    assert some.classes == whole.classes
+    other = Some(of=Digits(), train=100, test=50, draw_seed=1).load()
+    assert other.digest != some.digest
+    assert np.bincount(some.train.y, minlength=10).min() > 0, "not the first class only"
+
+
+def test_some_of_photographs_stay_on_disk():
+    found = made(Data, {"use": "some", "of": EXAMPLES["folder"]() | {"use": "folder"}, "test": 2}).load()
+    assert isinstance(found.test.x, Album)
+    assert not isinstance(found.test.x, np.ndarray)
+    assert len(found.test) == 2
+
+
+def test_some_say_what_cannot_be_drawn():
+    with pytest.raises(ValueError, match="test: there are 359 images, 360 cannot be drawn"):
+        Some(of=Digits(), test=360).load()
+    with pytest.raises(ValueError, match="train: 3 images drawn show 3 of 10 classes; draw more"):
+        Some(of=Digits(), train=3).load()
+    with pytest.raises(ValueError, match="examples that a function makes are not drawn from"):
+        made(Data, {"use": "some", "of": {"use": "python", "function": "hands:arrays"}})
 
 
 def test_digits_split_is_whole_stratified_and_seeded():
