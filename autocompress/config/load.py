@@ -73,7 +73,7 @@ def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnost
         if schema == known:
             load(path, source=source, remarks=remarks)
             for size in analysis_file.SMALLER if load is load_analysis else ():
-                if node.get(size):
+                if (changes := node.get(size)) and changes.value is not None:
                     load_analysis(path, size=size, source=source)
             return known
     if given is None:
