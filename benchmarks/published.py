@@ -16,7 +16,7 @@ from typing import Any
 from autocompress.config.load import load_analysis
 from autocompress.config.shipped import names
 from autocompress.reports.markdown import code
-from autocompress.reports.swept import metrics_of, shown, title, told
+from autocompress.reports.swept import broken, metrics_of, shown, title, told
 from autocompress.values.analysis import Analysis
 from autocompress.values.columns import varied
 from autocompress.values.measurement import Measurement
@@ -83,6 +83,8 @@ def _ours(document: dict[str, Any]) -> list[str]:
     numbers = (document["published"] or {}).get("numbers", [])
     rows = [told(one) for one in numbers]
     parts += [_table(("of", "number", "published", "here", "difference", "note"), rows)] if rows else []
+    broke = broken(document["breakpoints"], document["axis"], document.get("drop") or 0.01)
+    parts += [f"Here, {broke.title}:", _table(broke.header, list(broke.rows))] if broke else []
     return [*parts, f"<details><summary>All that was measured here</summary>\n\n{_all(document)}\n</details>"]
 
 

@@ -121,6 +121,16 @@ def test_every_size_is_checked():
     assert check("cuts.yaml", source=FILE + "reduced: null\n") == "autocompress.analysis/v1"
 
 
+def test_studies_of_long_cases_have_names_that_fit_and_differ():
+    long = "a" * 39
+    text = FILE.replace("name: cuts", f"name: {long}") + f"each:\n  {long}b: {{}}\n  {long}c: {{}}\n"
+    b, c = (case.spec.name for case in loaded(text, size="smoke").cases)
+    assert b != c
+    assert len(b) == len(c) == 63
+    assert b.startswith(f"{long}-smoke-aaa")
+    assert (b, c) == tuple(case.spec.name for case in loaded(text, size="smoke").cases), "found again the next time"
+
+
 def test_each_is_the_study_once_more_with_changes():
     text = FILE + "each:\n  thin: {}\n  wide: {teacher: {student: {width: 16}}, limits: null}\n"
     thin, wide = loaded(text).cases
@@ -250,11 +260,14 @@ def test_of_lines_that_begin_with_nothing_taken_it_says_how_far_they_bear_it(don
             curve = breakpoint([0, 0.25, 0.5], accuracy, line[0].measured("accuracy").n, drop=drop)
             assert one.found == curve
             assert (one.before, one.at.cells["prune.ratio"]) == (line[0], curve.ratio)
-    told = swept.broken(found, breakpoints(found, 0.9), 0.9)
+    breaks = swept.document(found, {}, breakpoints(found, 0.9), 0.9)["breakpoints"]
+    told = swept.broken(json.loads(json.dumps(breaks)), found.axis, 0.9)
+    assert told
     assert [row[:2] for row in told.rows] == [("taylor", "0.5"), ("magnitude", "0.5")]
     whole, half = (found.series["taylor"][i].measured("params").value for i in (0, 2))
-    assert told.rows[0][-2:] == (f"{100 * (1 - half / whole):.2f} %", f"{whole / half:.1f}x")
-    assert [b["ratio"] for b in swept.document(found, {}, breakpoints(found, 0.9))["breakpoints"]] == [0.5, 0.5]
+    smaller = f"{whole / half:.1f}x"
+    assert told.rows[0][-3:] == (f"{100 * (1 - half / whole):.2f} %", smaller, smaller), "nothing taken is the baseline"
+    assert [b["ratio"] for b in breaks] == [0.5, 0.5]
 
 
 def test_published_numbers_stand_beside_ours(done):

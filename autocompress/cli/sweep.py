@@ -110,11 +110,15 @@ def _tell(found: "Sweep", drop: float, out: Path | None, json: bool) -> None:
     from autocompress.study.sweep import breakpoints
 
     breaks = breakpoints(found, drop)
-    document = swept.document(found, environment(), breaks)
+    document = swept.document(found, environment(), breaks, drop)
     if json:
         whole(document)
     else:
-        for sheet in (swept.table(found), swept.broken(found, breaks, drop), swept.compared(found)):
+        for sheet in (
+            swept.table(found),
+            swept.broken(document["breakpoints"], found.axis, drop),
+            swept.compared(found),
+        ):
             if sheet is not None:
                 _print(sheet)
     if found.analysis.scale:

@@ -20,7 +20,7 @@ from autocompress.config.validate import Section, validated
 from autocompress.values.analysis import Analysis, Case, Published, Reference, Size
 from autocompress.values.metric import METRICS, known
 from autocompress.values.recipe import canonical, digest
-from autocompress.values.study import NAME
+from autocompress.values.study import LONGEST, NAME
 
 SCHEMA = "autocompress.analysis/v1"
 DIMENSIONS: dict[str, Dimension] = {
@@ -79,7 +79,7 @@ def analysis(
     name = file.name if size == "whole" else f"{file.name}-{size}"
     cases = []
     for label, changes in (each.fields if each else {"": None}).items():
-        called_so = "-".join(filter(None, (name, label, _on(data))))
+        called_so = _short("-".join(filter(None, (name, label, _on(data)))))
         whole = base if changes is None else _changed(base, changes, mistakes)
         spec = study(_complete(whole, called_so), mistakes)
         if spec is not None:
@@ -103,6 +103,11 @@ def analysis(
 def _on(data: Node | None) -> str:
     """What tells a study on other data apart from the one in the file."""
     return "" if data is None else f"on-{digest('data', canonical(data.data))[:6]}"
+
+
+def _short(name: str) -> str:
+    """As long as the name of a study may be; of a longer one the end becomes a few letters that tell it apart."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 7]}-{digest('name', name)[:6]}"
 
 
 def _of_study(node: Node) -> Node:

@@ -75,28 +75,53 @@ def _text(row: Row, name: str, *, first: bool) -> str:
     return "–" if told is None else f"{told:g}" if isinstance(told, float) else str(told)
 
 
-def broken(sweep: Sweep, breaks: Sequence[Break], drop: float) -> Sheet | None:
-    """How far each line bears what its axis takes, and what is left there."""
+def breaks_of(sweep: Sweep, breaks: Sequence[Break]) -> list[dict[str, Any]]:
+    """How far each line bears what its axis takes, and the numbers of the baseline, before it and there."""
+    left = "params_nonzero" if "params_nonzero" in metrics(sweep) else "params"
+    bases = {row.case: row for row in sweep.rows if row.baseline}
+    return [
+        {
+            "of": one.series or sweep.analysis.name,
+            **asdict(one.found),
+            "resolved": one.found.resolved,
+            "trial": one.at.trial,
+            "left": left,
+            "baseline": _values(bases.get(one.at.case), left),
+            "before": _values(one.before, left),
+            "there": _values(one.at, left),
+        }
+        for one in breaks
+    ]
+
+
+def _values(row: Row | None, left: str) -> dict[str, tuple[float, float | None]]:
+    found = {m: row.measured(m) for m in ("accuracy", TEST, left)} if row else {}
+    return {metric: (m.value, m.spread) for metric, m in found.items() if m}
+
+
+def broken(breaks: Sequence[Mapping[str, Any]], axis: str, drop: float) -> Sheet | None:
+    """What `breaks_of` found, as people read it."""
     if not breaks:
         return None
-    zeros = "params_nonzero" in metrics(sweep)
-    left = "params_nonzero" if zeros else "params"
     rows = []
     for one in breaks:
-        whole, rest = one.before.measured(left), one.at.measured(left)
-        fewer = ("–", "–")
-        if whole and rest and rest.value:
-            fewer = f"{100 * (1 - rest.value / whole.value):.2f} %", times(whole.value / rest.value)
-        low, high = one.found.low, one.found.high
-        accuracies = (cell(row.measured(m)) for m in ("accuracy", TEST) for row in (one.before, one.at))
+        before, there, left = one["before"], one["there"], one["left"]
+        accuracies = (
+            shown(m, *numbers[m]) if m in numbers else "–" for m in ("accuracy", TEST) for numbers in (before, there)
+        )
+        rest = there.get(left, (0.0,))[0]
+        fewer = f"{100 * (1 - rest / before[left][0]):.2f} %" if rest and left in before else "–"
+        smaller = [
+            times(whole[left][0] / rest) if rest and left in whole else "–" for whole in (before, one["baseline"])
+        ]
         rows.append(
-            (one.series or sweep.analysis.name, f"{one.found.ratio:g}", f"{low:.2f} to {high:.2f}", *accuracies, *fewer)
+            (one["of"], f"{one['ratio']:g}", f"{one['low']:.2f} to {one['high']:.2f}", *accuracies, fewer, *smaller)
         )
     header = (
         *("of", "breakpoint", "within one error", "accuracy before", "there", "test before", "there "),
-        *(f"fewer {title(left)}", "smaller"),
+        *(f"fewer {title(breaks[0]['left'])}", "smaller", "than the baseline"),
     )
-    return Sheet(f"the last {sweep.axis} that loses {100 * drop:g} points or less", header, tuple(rows), ("of",))
+    return Sheet(f"the last {axis} that loses {100 * drop:g} points or less", header, tuple(rows), ("of",))
 
 
 def beside(sweep: Sweep) -> list[dict[str, Any]]:
@@ -172,7 +197,9 @@ def _said(row: Mapping[str, Cell | None]) -> str:
 # --- for programs ---
 
 
-def document(sweep: Sweep, environment: Mapping[str, str], breaks: Sequence[Break] = ()) -> dict[str, Any]:
+def document(
+    sweep: Sweep, environment: Mapping[str, str], breaks: Sequence[Break] = (), drop: float | None = None
+) -> dict[str, Any]:
     published = sweep.analysis.published
     return {
         "schema": SCHEMA,
@@ -199,10 +226,8 @@ def document(sweep: Sweep, environment: Mapping[str, str], breaks: Sequence[Brea
             }
             for row in sweep.rows
         ],
-        "breakpoints": [
-            {"of": one.series, **asdict(one.found), "trial": one.at.trial, "resolved": one.found.resolved}
-            for one in breaks
-        ],
+        "drop": drop,  # what accuracy may lose at a breakpoint
+        "breakpoints": breaks_of(sweep, breaks),
         "published": {"source": published.source, "setting": published.setting, "numbers": beside(sweep)}
         if published
         else None,

@@ -11,7 +11,8 @@ from autocompress.values.recipe import canonical, digest
 from autocompress.values.space import Tree
 
 Plug = dict[str, Any]  # {"use": name, **settings}
-NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"  # of studies
+LONGEST = 63  # letters in the name of a study
+NAME = rf"^[a-z0-9][a-z0-9_-]{{0,{LONGEST - 1}}}$"
 
 
 class Gain(BaseModel):
