@@ -25,7 +25,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Reference:
-    """Numbers that somebody else has published for the recipes with these choices; None: those that know no such."""
+    """Numbers that somebody else has published for the recipes with these choices.
+
+    None: those that know no such choice; True: those that do, whatever it is.
+    """
 
     row: dict[str, Cell | None]
     values: dict[str, float]  # in SI units

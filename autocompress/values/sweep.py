@@ -135,6 +135,8 @@ def _speaks_of(reference: Reference, row: Row) -> bool:
 
 
 def _equal(mine: Cell | None, wanted: Cell | None) -> bool:
+    if wanted is True:
+        return mine is not None
     if isinstance(mine, float) and isinstance(wanted, float):
         return math.isclose(mine, wanted, rel_tol=CLOSE, abs_tol=1e-12)
     return mine == wanted
