@@ -54,7 +54,8 @@ def keep(file: Path) -> Path:
 def _section(name: str) -> str:
     analysis = load_analysis(name)
     kept = [file for size in ("", "-reduced") if (file := RESULTS / f"{name}{size}.json").is_file()]
-    parts = [f"## {analysis.title or name}", f"`autocompress analyse sweep {name}`"]
+    flag = " --reduced" if kept and kept[0].stem != name else ""
+    parts = [f"## {analysis.title or name}", f"`autocompress analyse sweep {name}{flag}`"]
     if published := analysis.published:
         parts.append(f"Source: {published.source}. {published.setting}")
     parts += _ours(json.loads(kept[0].read_text(encoding="utf-8"))) if kept else _nothing(analysis)
@@ -81,7 +82,7 @@ def _ours(document: dict[str, Any]) -> list[str]:
     scale = "at a reduced scale, " if document["size"] == "reduced" else ""
     parts = [f"Here: {scale}{document['date']}, {where}, {versions}{_data(document)}. {document['scale']}".strip()]
     numbers = (document["published"] or {}).get("numbers", [])
-    rows = [told(one) for one in numbers]
+    rows = [told(one, document["size"]) for one in numbers]
     parts += [_table(("of", "number", "published", "here", "difference", "note"), rows)] if rows else []
     broke = broken(document["breakpoints"], document["axis"], document.get("drop") or 0.01)
     parts += [f"Here, {broke.title}:", _table(broke.header, list(broke.rows))] if broke else []

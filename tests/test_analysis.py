@@ -272,7 +272,9 @@ def test_of_lines_that_begin_with_nothing_taken_it_says_how_far_they_bear_it(don
 
 def test_a_reference_may_ask_whether_there_is_a_choice_at_all(done):
     _, found = done
-    beside = {wanted: found.beside(Reference({"prune.recover": wanted, "prune.ratio": 0.5}, {})) for wanted in (True, None)}
+    beside = {
+        wanted: found.beside(Reference({"prune.recover": wanted, "prune.ratio": 0.5}, {})) for wanted in (True, None)
+    }
     assert [row.cells["prune.by"] for row in beside[True]] == ["taylor", "magnitude"]
     assert beside[None] == []
 

@@ -162,7 +162,24 @@ def test_the_page_says_on_which_data_if_not_on_those_of_the_file() -> None:
     assert not published._data({**there, "other_data": False})
 
 
-def test_only_whole_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_run_at_a_reduced_scale_is_shown_until_the_whole_was(tmp_path: Path, monkeypatch) -> None:
+    document = json.loads((published.RESULTS / "vgg11-pruning-reduced.json").read_text())
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
+    assert "Not run here yet" in published._section("vgg11-pruning")
+    (tmp_path / "vgg11-pruning-reduced.json").write_text(json.dumps(document))
+    page = published._section("vgg11-pruning")
+    assert "`autocompress analyse sweep vgg11-pruning --reduced`" in page
+    assert "Here: at a reduced scale, " in page
+    assert " points |" in page
+    assert " times |" not in page, "another network's bytes are no answer"
+    assert "| of | breakpoint |" in page
+    (tmp_path / "vgg11-pruning.json").write_text(json.dumps(document | {"size": "whole"}))
+    page = published._section("vgg11-pruning")
+    assert "reduced" not in page
+    assert " times |" in page
+
+
+def test_results_of_smokes_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "RESULTS", tmp_path)
     document = {"schema": "autocompress.sweep/v1", "analysis": "a", "size": "whole"}
     (tmp_path / "sweep.json").write_text(json.dumps(document))

@@ -11,7 +11,7 @@ from autocompress.reports.drawing.picture import Picture
 from autocompress.reports.grid import cell
 from autocompress.reports.sheet import Sheet
 from autocompress.study.sweep import Break
-from autocompress.values.analysis import BASELINE, CASE, Reference
+from autocompress.values.analysis import BASELINE, CASE, Reference, Size
 from autocompress.values.columns import Cell
 from autocompress.values.domination import SURE
 from autocompress.values.measurement import Measurement, by_metric
@@ -150,7 +150,7 @@ def compared(sweep: Sweep) -> Sheet | None:
     """The same as people read it; not of the small version, of which nobody has published anything."""
     if sweep.analysis.size == "smoke":
         return None
-    rows = [told(one) for one in beside(sweep)]
+    rows = [told(one, sweep.analysis.size) for one in beside(sweep)]
     if not rows:
         return None
     header = ("of", "number", "published", "ours", "difference", "note")
@@ -165,19 +165,22 @@ def compared(sweep: Sweep) -> Sheet | None:
     )
 
 
-def told(one: Mapping[str, Any]) -> tuple[str, ...]:
+def told(one: Mapping[str, Any], size: Size) -> tuple[str, ...]:
     """A row of `beside` as people read it: of, number, published, ours, difference, note."""
     metric, published, ours = one["metric"], one["published"], one["ours"]
-    mine = (
-        ("not run", "") if ours is None else (shown(metric, ours, one["spread"]), difference(metric, published, ours))
-    )
+    if ours is None:
+        mine = ("not run", "")
+    else:
+        mine = shown(metric, ours, one["spread"]), difference(metric, published, ours, size)
     return one["of"], title(metric), shown(metric, published), *mine, one["note"]
 
 
-def difference(metric: str, published: float, ours: float) -> str:
-    """Points between shares, else how many times."""
+def difference(metric: str, published: float, ours: float, size: Size = "whole") -> str:
+    """Points between shares, else how many times; bytes and milliseconds of a smaller network are no answer."""
     if metric == TEST or known(metric).unit == "fraction":
         return f"{points(ours - published)} points"
+    if size != "whole":
+        return ""
     if ours == published:
         return "equal"
     return f"{ours / published:.3g} times" if published else "–"
