@@ -14,6 +14,7 @@ FailureCode = Literal[
     "measure",  # a number could not be obtained
     "bad_measurement",  # not finite, or a metric the study needs is missing
     "worker_died",  # killed, or crashed without a word
+    "store_away",  # the files that several machines share could not be reached
     "timeout",
     "unexpected",  # anything else: a bug, ours or a plug-in's
 ]
@@ -30,6 +31,10 @@ class Failure(Exception):
 
 class StudyError(Exception):
     """The study itself cannot go on; the message is for the person who started it."""
+
+
+class StoreAway(StudyError):
+    """The files that several machines share cannot be reached."""
 
 
 class UnknownStudy(StudyError):

@@ -26,10 +26,13 @@ from autocompress.data.base import Dataset, loaded
 from autocompress.measure.counted import counted
 from autocompress.plugin import find, make
 from autocompress.search.schedules.base import Schedule
+from autocompress.study import elsewhere
 from autocompress.study.appraise import Appraiser
 from autocompress.study.artifacts import Artifacts, write_durably
 from autocompress.study.cache import Cache, code_version
 from autocompress.study.course import Course, bits, shaped
+from autocompress.study.depot import depot
+from autocompress.study.elsewhere import NUMBERS, REFERENCES
 from autocompress.study.evaluate import Events
 from autocompress.study.foresight import Foresight
 from autocompress.study.home import cache_folder
@@ -66,16 +69,17 @@ class Bench:
     def __init__(self, spec: StudySpec, folder: Path, apart: Path | None = None) -> None:
         assert spec.device is not None, "a compression study has a device"
         self.spec, self.device = spec, spec.device
-        self._artifacts = Artifacts(folder / "artifacts")
+        there = None if apart else depot()
+        self._folder, self._artifacts = folder, Artifacts(folder / "artifacts", there)
         asked = {aim.metric for aim in spec.objectives} | {limit.metric for limit in spec.limits}
-        self._appraiser = Appraiser(spec.device, asked, folder / "references")
+        self._appraiser = Appraiser(spec.device, asked, folder / REFERENCES)
         kept = apart or cache_folder()
-        self._cache = Cache(kept)
+        self._cache = Cache(kept, there)
         compared = make(Schedule, spec.schedule).rungs()  # early: by what they will cost once they are files
         aims = [aim.metric for aim in spec.objectives] if compared else []
         self._foresight = Foresight(self._appraiser, spec.device, spec.limits, kept / "files", aims)
-        self._baseline = folder / "references" / "baseline.json"  # its numbers, for those who come after it
-        self._seen = folder / "references" / IMAGES
+        self._baseline = folder / REFERENCES / NUMBERS  # its numbers, for those who come after it
+        self._seen = folder / REFERENCES / IMAGES
         self._kept = Kept(self._cache.answers)
         self._models: dict[str, Model] = {}  # teachers, by name
         if apart and (apart / MAIN).exists():
@@ -83,6 +87,8 @@ class Bench:
 
     def work(self, job: Job) -> Events:
         began = time.monotonic()
+        if job.number != BASELINE:
+            elsewhere.fetch(self._folder)
         model, lab, stages = self._begun(job)
         if not self._seen.exists():
             write_durably(self._seen, self._data.digest.encode())
@@ -106,6 +112,7 @@ class Bench:
             if job.number == BASELINE:
                 numbers = {m.metric: m.value for m in found.measurements}
                 write_durably(self._baseline, json.dumps(numbers).encode())
+                elsewhere.share(self._folder)
         seconds = time.monotonic() - began
         yield Done(job.number, Outcome("complete", found.measurements, artifacts, seconds, len(stages), course.cached))
 

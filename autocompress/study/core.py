@@ -20,6 +20,7 @@ from autocompress.search.search import Search
 from autocompress.study.drivers.base import Pool
 from autocompress.study.inheritance import not_there_yet
 from autocompress.study.purse import Purse
+from autocompress.study.retries import LOST
 from autocompress.study.rungs import Rungs
 from autocompress.study.store import Store, as_trial
 from autocompress.study.verdict import copied, judged, settled, work
@@ -248,7 +249,7 @@ class Loop:
             again = trial.origin == "replica"  # its recipe may leave the front, and others come back
             self.front = self._front(list(self.trials.values()) if again else [*self.front.members, trial])
             self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
-        if trial.code == "worker_died":
+        if trial.code in LOST:
             self._put(lost_work(self.trials, self.store.params))
         return Happening("ended", trial=trial)
 

@@ -11,7 +11,6 @@ from torch import nn
 from autocompress.compress.lab import Lab
 from autocompress.compress.model import Model
 from autocompress.compress.quantizers.base import Quantizer
-from autocompress.compress.shelf import Shelf
 from autocompress.compress.stages.base import Stage
 from autocompress.errors import Failure
 from autocompress.plugin import make
@@ -48,12 +47,13 @@ class Course:
                     try:
                         grown = yield from self._grown(stage, model)
                     except Failure:  # it would fail again
-                        self._lab.shelf.clear()
+                        self._cache.over(self._key(i))
                         raise
                     if grown is None:
+                        self._cache.left(self._key(i))
                         return None
                     self._cache.put(self._key(i), grown, mean=self._lab.data.mean, std=self._lab.data.std)
-                    self._lab.shelf.clear()
+                    self._cache.over(self._key(i))
                     model = grown
                 else:
                     self.cached += 1
@@ -107,7 +107,7 @@ class Course:
 
     def _accuracy(self, net: nn.Module, due: int) -> float:
         """After `due` epochs; what has gone further since, because it was cached or resumed: as it was judged then."""
-        kept, name = Shelf(self._cache.folder / "rungs"), f"{self._during(due)}-{due}"
+        kept, name = self._cache.rungs, f"{self._during(due)}-{due}"
         with kept.claim(name):
             found = kept.get(name)
             if found is None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from autocompress.errors import Failure, FailureCode
+from autocompress.errors import Failure, FailureCode, StoreAway
 from autocompress.values.job import Done, Event, Gated, Job, Outcome, Work
 from autocompress.values.measurement import How, Measurement
 from autocompress.values.recipe import Recipe
@@ -44,6 +44,8 @@ def diagnosed(error: Exception) -> tuple[FailureCode, str]:
     """A code from the closed list, and what a person needs to see."""
     if isinstance(error, Failure):
         return error.code, str(error)
+    if isinstance(error, StoreAway):
+        return "store_away", str(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return "out_of_memory", str(error) or "MemoryError"
     if isinstance(error, ValidationError):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from autocompress.study.artifacts import Artifacts
 from autocompress.study.core import Brake
+from autocompress.study.depot import depot
 from autocompress.study.examining.examiner import Examiner
 from autocompress.study.examining.kept import BASE, EXAMINATIONS, TESTED, kept
 from autocompress.study.examining.running import ran
@@ -24,7 +25,8 @@ def looks(
 ) -> Iterator[str]:
     """At each of a front's models, unless it is known; if not `closely`, only at its accuracy. What is found is kept
     at once. Says whose turn it is."""
-    artifacts, examiner = Artifacts(folder / "artifacts"), Examiner(spec, folder, store.fact("baseline_artifacts"))
+    artifacts = Artifacts(folder / "artifacts", depot())
+    examiner = Examiner(spec, folder, store.fact("baseline_artifacts"))
     tested, known = dict(store.fact(TESTED) or {}), dict(store.fact(EXAMINATIONS) or {})
 
     def note(name: str, accuracy: Measurement | None) -> None:

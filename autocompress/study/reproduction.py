@@ -12,6 +12,7 @@ from autocompress.plugin import make
 from autocompress.study.artifacts import Artifacts
 from autocompress.study.compression import IMAGES, MAIN, Compression
 from autocompress.study.drivers.base import Driver
+from autocompress.study.elsewhere import REFERENCES
 from autocompress.study.environment import environment
 from autocompress.study.evaluate import Careful
 from autocompress.study.examine import on_test
@@ -28,7 +29,6 @@ from autocompress.values.trial import Trial
 PATIENCE = 0.5  # seconds
 FILES = ("model", "weights")  # roles; the others say what these are
 TRAINING = ("nan_loss", "no_effect", "parity")  # codes that are an answer; any other says that nothing can be said
-REFERENCES = "references"
 
 
 def place(study: Study) -> Path:

@@ -14,6 +14,7 @@ from autocompress.plugin import make
 from autocompress.search.schedules.base import Schedule
 from autocompress.study.artifacts import Artifacts
 from autocompress.study.core import Brake, Happening, Loop
+from autocompress.study.depot import depot
 from autocompress.study.drivers.base import Driver
 from autocompress.study.environment import environment
 from autocompress.study.evaluate import Careful
@@ -87,7 +88,7 @@ class Study:
 
     def steps(self, brake: Brake | None = None) -> Generator[tuple[Happening, Loop], None, None]:
         """Run to the end of the budget; yields what happens. Only one process at a time may do this."""
-        from autocompress.study import validation
+        from autocompress.study import elsewhere, validation
 
         if self.work is None:
             refuse_what_cannot_be_measured(self.spec)
@@ -96,6 +97,8 @@ class Study:
             store.set_fact("over", False)
             if self.validates is not None:
                 validation.take_over(store, self.validates)
+            if self.work is None:
+                elsewhere.ready(self._files, self.spec.name, bool(store.fact("baseline")))
             try:
                 loop = Loop(self.spec, store, brake, self.craft, kept(store, self.inherits.wishes))
                 with make(Driver, self.spec.driver).start(Careful(self._work)) as pool:
@@ -209,7 +212,7 @@ class Study:
 
     @property
     def artifacts(self) -> Artifacts:
-        return Artifacts(self._files / "artifacts")
+        return Artifacts(self._files / "artifacts", depot())
 
     def front(self) -> Front:
         return front(self.trials, self.spec.objectives, self.limits, self.baseline)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from autocompress.study.retries import RETRIES
+from autocompress.study.retries import LOST, RETRIES
 from autocompress.values.job import Outcome
 from autocompress.values.limit import Limit, Objective, violations
 from autocompress.values.measurement import by_metric
@@ -45,9 +45,9 @@ def work(trial: Trial) -> tuple[str, int]:
 
 def settled(trial: Trial, trials: Iterable[Trial]) -> bool:
     """Whether doing it again would end in the same way. A worker's death is the machine's fault, up to the third."""
-    if trial.state == "failed" and trial.code == "worker_died":
+    if trial.state == "failed" and trial.code in LOST:
         same = [t for t in trials if work(t) == work(trial) and t.same_as is None]
-        return sum(t.code == "worker_died" for t in same) > RETRIES
+        return sum(t.code in LOST for t in same) > RETRIES
     return trial.state == "complete" or (trial.state == "failed" and trial.code not in UNLUCKY)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from autocompress.errors import StudyError
+from autocompress.study.depot import VARIABLE
 from autocompress.study.drivers._ray.cluster import OWN, joined, places
 from autocompress.study.drivers._ray.exchange import Exchange
 from autocompress.study.drivers._share import cores, told
@@ -27,7 +28,8 @@ LEAVE = 30.0  # seconds that Tune has to end
 class RayTune(Driver):
     """Ray Tune, on this machine (`address: local`), on the cluster it belongs to (`auto`), or on one named host:port.
 
-    All machines see one AUTOCOMPRESS_HOME, under the same path, and have the same version of this package.
+    All machines have AUTOCOMPRESS_HOME under the same path, either one folder that all see, or each its own and all
+    one AUTOCOMPRESS_FILES; and the same version of this package.
     """
 
     address: str = OWN
@@ -127,13 +129,19 @@ def _trainable(driver: RayTune, work: Work) -> Any:
 
     from autocompress.study.drivers._ray.worker import Worker
 
-    shared = math.ceil(1 / driver.gpus_per_trial) if driver.gpus_per_trial else cores() / driver.cpus_per_trial
-    about = told(max(1, int(driver.cpus_per_trial)), max(1, int(shared)))
-    about = {name: os.environ.get(name, value) for name, value in about.items()} | {"AUTOCOMPRESS_HOME": str(home())}
     path = (os.getcwd(), *filter(None, sys.path))
     pickled: bytes = cloudpickle.dumps(work)  # type: ignore[no-untyped-call]
-    full = tune.with_parameters(Worker, work=pickled, told=about, path=path)
+    full = tune.with_parameters(Worker, work=pickled, told=environment(driver), path=path)
     return tune.with_resources(full, {"cpu": driver.cpus_per_trial, "gpu": driver.gpus_per_trial})
+
+
+def environment(driver: RayTune) -> dict[str, str]:
+    """Of the workers, as far as it is told from here. Credentials are each machine's own."""
+    shared = math.ceil(1 / driver.gpus_per_trial) if driver.gpus_per_trial else cores() / driver.cpus_per_trial
+    about = told(max(1, int(driver.cpus_per_trial)), max(1, int(shared)))
+    about |= {name: os.environ[name] for name in (*about, VARIABLE) if name in os.environ}
+    about["AUTOCOMPRESS_HOME"] = str(home())
+    return about
 
 
 def _needs(driver: RayTune) -> str:

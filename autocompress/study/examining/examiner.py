@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 from autocompress.errors import Failure
 from autocompress.study.artifacts import Artifacts
 from autocompress.study.compression import Bench
+from autocompress.study.depot import depot
 from autocompress.study.examining.answers import answers, changes
 from autocompress.study.examining.fitting import fitted
 from autocompress.study.examining.heat import heat
@@ -32,7 +33,7 @@ class Examiner:
     """Of one study. What it finds out of the baseline serves for all its models."""
 
     def __init__(self, spec: StudySpec, folder: Path, baseline: Mapping[str, str] | None) -> None:
-        self._spec, self._artifacts = spec, Artifacts(folder / "artifacts")
+        self._spec, self._artifacts = spec, Artifacts(folder / "artifacts", depot())
         self._bench = Bench(spec, folder)
         self.baseline = self.subject(baseline) if baseline else None
 
