@@ -23,13 +23,14 @@ from autocompress.study.drivers.base import Driver
 from autocompress.study.evaluate import Careful
 from autocompress.study.store import Store
 from autocompress.values.counts import counts
-from autocompress.values.limit import Objective
+from autocompress.values.limit import Limit, Objective
 from autocompress.values.study import Budget, StudySpec
 from benchmarks.pretend import LIMITS, OBJECTIVES, SPACE, UNIT, World, covered, craft
 
 HALVING = {"use": "halving"}
 PLAIN: dict[str, Any] = {"schedule": {"use": "flat"}, "first": "nothing", "gated": False, "variants": 0}
 FULL: dict[str, Any] = {"schedule": HALVING, "first": "known", "gated": True, "variants": 4}
+GOOD = Limit(metric="accuracy", side="min", bound=0.75)  # three in ten of those that fit otherwise
 
 WAYS: dict[str, dict[str, Any]] = {
     "random": PLAIN | {"sampler": {"use": "random"}},
@@ -58,6 +59,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "default without halving": FULL | {"schedule": {"use": "flat"}},
     "default without the known": FULL | {"first": "nothing"},
     "default without variants": FULL | {"variants": 0},
+    "default, ehvi, accuracy limited": FULL | {"sampler": {"use": "ehvi"}, "limits": (*LIMITS, GOOD)},
+    "tpe, accuracy limited": PLAIN | {"limits": (*LIMITS, GOOD)},
 }
 
 
@@ -93,11 +96,10 @@ def lived(way: dict[str, Any], marks: tuple[float, ...], seed: int, workers: int
         name="search",
         space=SPACE,
         objectives=OBJECTIVES,
-        limits=LIMITS,
         driver={"use": "simulated", "workers": workers},
         budget=budget,
         seed=seed,
-        **settings,
+        **{"limits": LIMITS} | settings,
     )
     spent, volumes, began = 0.0, [], time.perf_counter()
     loop = Loop(spec, Fleeting(spec), craft=craft())

@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 from autocompress.search.lesson import NAME, Lesson, lesson_of
 from autocompress.search.samplers._features import anything, is_used, near, rows
 from autocompress.search.samplers._process import Process
-from autocompress.search.samplers.ehvi import Outlook, _costs, _unclaimed
+from autocompress.search.samplers.ehvi import Outlook, _breaches, _costs, _unclaimed
 
 HOLES = {
     "stages.0": CategoricalDistribution(("none", "prune", "prune#2")),
@@ -116,11 +116,11 @@ def test_it_looks_where_limits_are_kept_and_things_work():
     """Costs fall with x in both objectives; beyond 0.6 a limit is broken, or nothing works."""
     fine = [ended(x, -x) for x in np.linspace(0.05, 0.55, 8)]
     beyond = np.linspace(0.65, 0.95, 8)
-    free = Outlook([*fine, *(ended(x, -x) for x in beyond)], 2, HOLES, 0).best(Random(1))
+    free = Outlook([*fine, *(ended(x, -x) for x in beyond)], ("gain", "x"), HOLES, 0).best(Random(1))
     broken = [ended(x, -x, breach=+1.0) for x in beyond]
-    limited = Outlook([*fine, *broken], 2, HOLES, 0).best(Random(1))
+    limited = Outlook([*fine, *broken], ("gain", "x"), HOLES, 0).best(Random(1))
     crashed = [ended(x, None, state=TrialState.PRUNED, failed=True) for x in beyond]
-    wary = Outlook([*fine, *crashed], 2, HOLES, 0).best(Random(1))
+    wary = Outlook([*fine, *crashed], ("gain", "x"), HOLES, 0).best(Random(1))
     assert limited["x"] < 0.75
     assert wary["x"] < 0.75
     assert 0 <= free["x"] <= 1
@@ -132,3 +132,33 @@ def test_what_somebody_has_won_is_not_open():
     for point in rest:
         assert not (seen <= point).all(axis=1).any()
     assert len(rest) > 50
+
+
+def test_stopped_trials_teach_how_near_they_would_have_come_to_a_limit_on_what_is_aimed_at():
+    """Accuracies of 0.9, 0.8 and 0.7 are 0.1 above a limit, on it by a hair, and 0.1 below."""
+    went_on = [(-0.9, -0.1), (-0.8, -0.001), (-0.7, 0.1)]
+    complete = [ended(0.1, cost, rungs={0.5: [cost + 0.2, 0.1]}, breach=by) for cost, by in went_on]
+    stopped = ended(0.9, None, state=TrialState.PRUNED, rungs={0.5: [-0.55, 0.9]}, breach=0.0)
+    trials = [*complete, stopped]
+    costs = _costs([lesson_of(t) for t in trials], 0)
+    assert costs[-1] == pytest.approx((3, -0.75, 0.0), abs=1e-6)
+    assert _breaches(trials, "size", costs)[-1] == pytest.approx((3, 0.0495, 0.0), abs=1e-6), "halfway"
+    doubtful = [*costs[:3], (3, -0.75, 0.05)]
+    assert _breaches(trials, "size", doubtful)[-1] == pytest.approx((3, 0.0495, 0.05), abs=1e-3)
+    assert [i for i, *_ in _breaches(trials, "size", [])] == [0, 1, 2], "a limit on something else says nothing"
+    assert [i for i, *_ in _breaches(trials[1:], "size", [(0, -0.8, 0.0), (1, -0.7, 0.0), (2, -0.75, 0.0)])] == [0, 1]
+
+
+def test_it_leaves_alone_what_would_break_a_limit_if_it_went_on():
+    """All that goes beyond 0.6 was stopped, and would have come to what no limit allows."""
+    fine = [ended(x, -1 + x, rungs={0.5: [-0.8 + x, x]}, breach=-0.1 + x) for x in np.linspace(0.0, 0.3, 8)]
+    beyond = np.linspace(0.65, 0.95, 8)
+    stopped = [ended(x, None, state=TrialState.PRUNED, rungs={0.5: [-0.8 + x, x]}, breach=0.0) for x in beyond]
+    known, unknown = (
+        Outlook([*fine, *stopped], aims, HOLES, 0)._expected(
+            Outlook([*fine, *stopped], aims, HOLES, 0)._limits, rows([{**fine[0].params, "x": 0.8}], HOLES)
+        )[0]
+        for aims in (("size", "x"), ("gain", "x"))
+    )
+    assert known[0] > 0.1
+    assert known[1] < unknown[1], "and it is surer of that"

@@ -1,5 +1,6 @@
 """What is tried beside what the sampler asks for: known recipes, other endings, other seeds; and what it costs."""
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -17,10 +18,11 @@ from autocompress.study.drivers.base import Driver
 from autocompress.study.evaluate import Careful
 from autocompress.study.purse import paid
 from autocompress.study.store import Store
+from autocompress.study.wishes import other_endings
 from autocompress.values.craft import Craft
 from autocompress.values.job import Done, Outcome
 from autocompress.values.measurement import Measurement
-from autocompress.values.recipe import Recipe
+from autocompress.values.recipe import Recipe, canonical
 from autocompress.values.seeds import merged
 from autocompress.values.space import Choice, Float, Int, Order, fill, holes
 from autocompress.values.study import Budget, Gain
@@ -166,6 +168,38 @@ def test_nothing_is_a_variant_where_everything_trains():
     for p in variants(SPACE, params, dear, set(), 4, Random(0)):
         recipe, own = filled(p), filled(params)
         assert recipe.keys == own.keys[: len(recipe.keys)], "only its own beginnings are there for nothing"
+
+
+def endings(*found):
+    """What they do after the student, by name, whatever the settings."""
+    return [re.findall(r'"use":"([^"]+)"', canonical(list(filled(p).stages))) for p in found]
+
+
+def test_one_may_stand_for_all_that_do_the_same():
+    for seed in range(20):
+        params = one_way(Random(seed))
+        every = variants(SPACE, params, CRAFT, set(), 8, Random(0))
+        each_kind = variants(SPACE, params, CRAFT, set(), 8, Random(0), each=False)
+        kinds = endings(*each_kind)
+        assert [kind for i, kind in enumerate(kinds) if kind in kinds[:i]] == []
+        assert endings(params)[0] not in kinds
+        assert {str(k) for k in endings(*every)} - {str(endings(params)[0])} <= {str(k) for k in kinds}
+
+
+def test_only_what_is_on_the_front_is_worth_other_settings(tmp_path):
+    """Of others one of each kind is tried, unless it costs next to nothing."""
+    study = spec(budget=Budget(trials=30, variants=8))
+    loop, store = lived(study, tmp_path, craft=CRAFT)
+    trials = {t.number: t for t in store.trials()}
+    ended = [t for t in trials.values() if t.state == "complete" and t.origin == "asked"]
+    ahead = next(t for t in loop.front.members if t in ended)
+    behind = next(t for t in ended if t.number not in {m.number for m in loop.front.members})
+    variant = next(t for t in trials.values() if t.state == "complete" and t.origin == "variant")
+    for t, share, only_one in (ahead, 0.9, False), (behind, 0.9, True), (behind, 0.1, False):
+        known = {t.number: t, variant.number: variant.model_copy(update={"seconds": share * t.seconds, "of": None})}
+        wished = other_endings(study, CRAFT, t, known, loop.front, store.params)
+        kinds = [str(kind) for kind in endings(*(wish.params for wish in wished))]
+        assert (len(kinds) == len(set(kinds))) == only_one
 
 
 def test_they_are_ordinary_trials_that_the_budget_caps(tmp_path):

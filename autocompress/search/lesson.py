@@ -7,6 +7,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 NAME = "autocompress:lesson"  # among a trial's system attributes
+AIMS = "autocompress:objectives"  # among the mirror's user attributes: their metrics
 
 Costs = list[float | None]  # per objective, to be minimised; None: not known
 

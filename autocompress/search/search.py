@@ -14,7 +14,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from autocompress.search.lesson import NAME, Lesson
+from autocompress.search.lesson import AIMS, NAME, Lesson
 from autocompress.search.samplers.base import Sampler
 from autocompress.values.limit import Objective
 from autocompress.values.recipe import Recipe, digest
@@ -38,6 +38,7 @@ class Search:
         self._sampler = sampler
         self._seed = seed
         self._study = optuna.create_study(directions=[o.direction for o in objectives], sampler=RandomSampler(0))
+        self._study.set_user_attr(AIMS, [o.metric for o in objectives])
         self._open: dict[int, optuna.Trial] = {}
         self._waiting: deque[int] = deque()  # in the order in which they were put there
         for frozen in history:

@@ -13,23 +13,38 @@ TRIES = 60  # changes that are looked at for each variant that is wanted
 
 
 def variants(
-    space: Tree, params: Params, craft: Craft, seen: Container[str], many: int, random: Random
+    space: Tree, params: Params, craft: Craft, seen: Container[str], many: int, random: Random, *, each: bool = True
 ) -> list[Params]:
     """Up to `many` recipes of the space that begin as this one does, and then do only what is free.
 
-    They share its work by their keys. Those that differ in what is done come before those that differ in how.
+    They share its work by their keys. Those that differ in what is done come before those that differ in how: unless
+    `each` is wanted, one stands for all that do the same.
     """
     own = Recipe.of(fill(space, lambda at, hole: params[at]))
     active = [at for at in asked(space, params) if at.startswith("stages")]
-    found: dict[str, tuple[bool, Params]] = {}
+    found: dict[str, tuple[Recipe, Params]] = {}
     for _ in range(TRIES * many):
         changed, recipe = _changed(space, params, active, random)
         if recipe.key in found or recipe.key in seen or recipe.key == own.key or not _cheap(recipe, own, craft):
             continue
-        same = [stage["use"] for stage in recipe.stages] == [stage["use"] for stage in own.stages]
-        found[recipe.key] = same, changed
-    best = sorted(found.values(), key=lambda one: one[0])
+        found[recipe.key] = recipe, changed
+    best = sorted(found.values(), key=lambda one: _steps(one[0]) == _steps(own))
+    if not each:
+        kinds = {_names(one[0].stages): one for one in reversed(best)}  # the first of each
+        kinds.pop(_names(own.stages), None)
+        best = [one for one in best if one in kinds.values()]
     return [changed for _, changed in best[:many]]
+
+
+def _steps(recipe: Recipe) -> list[str]:
+    return [stage["use"] for stage in recipe.stages]
+
+
+def _names(tree: object) -> tuple[object, ...]:
+    """Of all plug-ins in it: what is done, whatever the settings."""
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else ()
+    own = (tree["use"],) if isinstance(tree, dict) and "use" in tree else ()
+    return (*own, *(below for part in parts if (below := _names(part))))
 
 
 def _cheap(recipe: Recipe, own: Recipe, craft: Craft) -> bool:

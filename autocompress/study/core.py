@@ -97,7 +97,7 @@ class Loop:
         self.front = self._front(list(self.trials.values()))
         self._put(lost_work(self.trials, self.store.params))
         for trial in self.complete:
-            self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
+            self._put(other_endings(self.spec, self._craft, trial, self.trials, self.front, self.store.params))
 
     # --- what people look at while it runs ---
 
@@ -248,7 +248,7 @@ class Loop:
         if trial.state == "complete":
             again = trial.origin == "replica"  # its recipe may leave the front, and others come back
             self.front = self._front(list(self.trials.values()) if again else [*self.front.members, trial])
-            self._put(other_endings(self.spec, self._craft, trial, self.trials, self.store.params))
+            self._put(other_endings(self.spec, self._craft, trial, self.trials, self.front, self.store.params))
         if trial.code in LOST:
             self._put(lost_work(self.trials, self.store.params))
         return Happening("ended", trial=trial)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
+from statistics import fmean
 from typing import Any
 
 from autocompress.search.known import Params, known
@@ -17,6 +18,8 @@ from autocompress.values.trial import Origin, Trial
 
 Trials = Mapping[int, Trial]
 Chosen = Callable[[int], Params]  # what was picked for a trial
+
+WORTH = 0.25  # of a training: what costs less is tried whatever the hope
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,11 @@ def stopped_too_early(rungs: Rungs, trials: Trials, chosen: Chosen) -> list[Wish
     return [] if number is None else [Wish(chosen(number), "promoted", number, trials[number].seed)]
 
 
-def other_endings(spec: StudySpec, craft: Craft | None, trial: Trial, trials: Trials, chosen: Chosen) -> list[Wish]:
-    """All the models that one training can become without another."""
+def other_endings(
+    spec: StudySpec, craft: Craft | None, trial: Trial, trials: Trials, front: Front, chosen: Chosen
+) -> list[Wish]:
+    """The models that one training can become without another. Where exporting and measuring them takes long, too, only
+    what is on the front is worth other settings; of the rest one of each kind is tried."""
     many = spec.budget.variants
     own_work = trial.origin not in ("inherited", "variant", "replica") and trial.same_as is None
     if craft is None or not many or not own_work:
@@ -65,8 +71,18 @@ def other_endings(spec: StudySpec, craft: Craft | None, trial: Trial, trials: Tr
         return []
     random = Random(digest("variants", str(spec.seed), str(trial.number)))
     seen = {t.recipe.key for t in trials.values()}
-    found = variants(spec.space, chosen(trial.number), craft, seen, many, random)
+    each = any(member.number == trial.number for member in front.members) or not _dear(trials.values())
+    found = variants(spec.space, chosen(trial.number), craft, seen, many, random, each=each)
     return [Wish(params, "variant", trial.number) for params in found]
+
+
+def _dear(trials: Iterable[Trial]) -> bool:
+    """Whether those that need no training take much of what a training takes."""
+    took: dict[bool, list[float]] = {True: [], False: []}
+    for t in trials:
+        if t.state == "complete" and t.same_as is None:
+            took[t.origin == "variant"].append(t.seconds)
+    return all(took.values()) and fmean(took[True]) > WORTH * fmean(took[False])
 
 
 def other_seeds(spec: StudySpec, front: Front, trials: Iterable[Trial], chosen: Chosen) -> list[Wish]:

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field
 from scipy.special import ndtr
 
-from autocompress.search.lesson import Lesson, lesson_of
+from autocompress.search.lesson import AIMS, Lesson, lesson_of
 from autocompress.search.samplers._features import Holes, anything, near, rows
 from autocompress.search.samplers._process import Array, Process, told
 from autocompress.search.samplers.base import Sampler
@@ -63,7 +63,8 @@ class _Sampler(BaseSampler):
         seen = [
             t for t in study.get_trials(deepcopy=False) if t.number != trial.number and holes.keys() <= t.params.keys()
         ]
-        return Outlook(seen, len(study.directions), holes, self._seed).best(self._random)
+        aims = study.user_attrs.get(AIMS, [""] * len(study.directions))
+        return Outlook(seen, aims, holes, self._seed).best(self._random)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -74,17 +75,19 @@ class _Sampler(BaseSampler):
 class Outlook:
     """What to expect of any recipe, from what became of those that were seen."""
 
-    def __init__(self, seen: Sequence[FrozenTrial], objectives: int, holes: Holes, seed: int) -> None:
+    def __init__(self, seen: Sequence[FrozenTrial], aims: Sequence[str], holes: Holes, seed: int) -> None:
         self._holes = holes
         ended = [t for t in seen if t.state.is_finished()][-MOST:]
         lessons = [lesson_of(t) for t in ended]
         points = rows([t.params for t in ended], holes)
         limits = sorted({name for t in ended for name in t.constraints})
-        known = [_costs(lessons, j) for j in range(objectives)] + [_breaches(ended, name) for name in limits]
+        told_of = [_costs(lessons, j) for j in range(len(aims))]
+        same = dict(zip(aims, told_of, strict=True))
+        known = told_of + [_breaches(ended, name, same.get(name, [])) for name in limits]
         if any(x.failed for x in lessons):  # like a limit: whether it works at all
             known.append([(i, 1.0 if x.failed else -1.0, 0.0) for i, x in enumerate(lessons)])
         models = _models(points, known)
-        self._aims, self._limits = models[:objectives], models[objectives:]
+        self._aims, self._limits = models[: len(aims)], models[len(aims) :]
         done = [(t, x) for t, x in zip(ended, lessons, strict=True) if t.state == TrialState.COMPLETE]
         fits = [(t, x) for t, x in done if all(c <= 0 for c in t.constraints.values())] or done
         costs = np.array([x.costs for _, x in fits], dtype=float)
@@ -172,10 +175,20 @@ def _grown(lessons: Sequence[Lesson], objective: int, at: float) -> tuple[Array,
     return columns[:, 0], columns[:, 1]
 
 
-def _breaches(trials: Sequence[FrozenTrial], limit: str) -> Known:
-    """How far from a limit; what is exactly on it was not measured."""
-    found = [(i, t.constraints.get(limit, 0.0)) for i, t in enumerate(trials)]
-    return [(i, by, 0.0) for i, by in found if by != 0.0]
+def _breaches(trials: Sequence[FrozenTrial], limit: str, costs: Known) -> Known:
+    """How far from a limit; what is exactly on it was not measured. If it limits an objective, of which it is known
+    what a stopped trial would have come to, then as far as those that did come to it."""
+    found = {i: by for i, t in enumerate(trials) if (by := t.constraints.get(limit, 0.0)) != 0.0}
+    known = [(i, by, 0.0) for i, by in found.items()]
+    pairs = sorted((cost, found[i]) for i, cost, _ in costs if i in found)
+    if len(pairs) < ALIKE:
+        return known
+    at, breach = np.array(pairs).T
+    for i, cost, doubt in costs:
+        if i not in found:
+            low, by, high = np.interp([cost - doubt, cost, cost + doubt], at, breach)
+            known.append((i, float(by), abs(float(high - low)) / 2 + 1e-9))
+    return sorted(known)
 
 
 def _unclaimed(seen: Array, taken: Array, seed: int) -> Array:
