@@ -4,13 +4,17 @@ from random import Random
 
 import numpy as np
 import pytest
+from fakes import OBJECTIVES
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from autocompress.search.lesson import NAME, Lesson, lesson_of
+from autocompress.plugin import make
+from autocompress.search.lesson import AIMS, NAME, Lesson, lesson_of
 from autocompress.search.samplers._features import anything, is_used, near, rows
 from autocompress.search.samplers._process import Process
+from autocompress.search.samplers.base import Sampler
 from autocompress.search.samplers.ehvi import Outlook, _breaches, _costs, _unclaimed
+from autocompress.search.search import Search
 
 HOLES = {
     "stages.0": CategoricalDistribution(("none", "prune", "prune#2")),
@@ -162,3 +166,8 @@ def test_it_leaves_alone_what_would_break_a_limit_if_it_went_on():
     )
     assert known[0] > 0.1
     assert known[1] < unknown[1], "and it is surer of that"
+
+
+def test_a_search_says_which_metrics_it_aims_at():
+    search = Search({"x": {"float": [0, 1]}}, OBJECTIVES, make(Sampler, {"use": "ehvi"}), 0)
+    assert search._study.user_attrs[AIMS] == [o.metric for o in OBJECTIVES]
