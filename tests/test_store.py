@@ -1,5 +1,6 @@
 """What is on disk: artifacts by digest, the store's pragmas, where things live, what is refused."""
 
+import os
 import sqlite3
 
 import pytest
@@ -45,6 +46,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypa
         write_durably(target, b"new")
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_file_is_as_readable_as_others_of_its_user(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_durably(tmp_path / "report.html", b"for a colleague")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "report.html").stat().st_mode & 0o777 == mode
 
 
 def test_a_write_makes_its_folder(tmp_path):

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from autocompress.study.depot import VARIABLE, Depot
@@ -67,17 +67,18 @@ def _place(digest: str) -> str:
 
 
 def write_durably(target: Path, data: bytes) -> None:
-    """All of it or nothing, also when the power fails; its folder is made if it has to be."""
+    """All of it or nothing, also when the power fails; its folder is made if it has to be. Whoever may read other files
+    of this user may read this one: studies lie on shared disks."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".tmp-")
+    part = target.with_name(f".tmp-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, target)
+        part.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
 
