@@ -394,6 +394,21 @@ def test_the_table_the_caps_and_the_document_agree(program):
     assert "left whole: head (it makes the classes)" in words
 
 
+def test_a_layer_that_cannot_be_cut_has_no_cap(program):
+    """Its 8 channels go in eighths at the finest: at 0.01 and 0.02 all of them stay, and accuracy says nothing."""
+    asked = ["analyse", "sensitivity", "looked-into", "--ratios", "0.01,0.02", "--examples", "100"]
+    document = json.loads(program(*asked, "--json")[1])
+    uncut = {one["layer"] for one in document["layers"] if set(one["kept"]) == {one["size"]}}
+    assert uncut
+    assert document["caps"].keys() == {one["layer"] for one in document["layers"]} - uncut
+    assert {document["left_whole"][layer] for layer in uncut} == {"at none of these ratios does anything go"}
+    _, text, words = program(*asked)
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.split()}
+    assert {rows[layer][4] for layer in uncut} == {"–"}
+    assert "(at none of these ratios does anything go)" in words
+    assert "caps:" not in text or document["caps"]
+
+
 def test_the_study_keeps_it_for_its_report_unless_somebody_runs_it(program, study):
     asked = ["analyse", "sensitivity", "looked-into", "--ratios", "0.5", "--examples", "100"]
     with held(study.folder, "looked-into"):

@@ -102,12 +102,16 @@ def test_what_layers_bear_to_lose_stands_with_the_model_that_was_asked() -> None
         dense=dense,
         drop=0.01,
         ratios=(0.1, 0.5),
-        layers=(Layer(name="stem", size=8, kept=(8, 4), accuracy=(0.95, 0.9012), cap=0.1),),
+        layers=(
+            Layer(name="stem", size=8, kept=(8, 4), accuracy=(0.95, 0.9012), cap=0.1),
+            Layer(name="head", size=2, kept=(2, 2), accuracy=(0.95, 0.95), cap=None),
+        ),
     )
     text = models(Figures(replace(view(), borne={0: asked, BASELINE: asked.model_copy(update={"drop": 0.02})})))
     assert text
     found = [cells(table) for table in re.findall(r"<table.*?</table>", text)]
-    assert found == 2 * [[["layer", "channels", "0.1", "0.5", "cap"], ["stem", "8", "–", "90.12", "0.1"]]]
+    rows = [["stem", "8", "–", "90.12", "0.1"], ["head", "2", "–", "–", "–"]]
+    assert found == 2 * [[["layer", "channels", "0.1", "0.5", "cap"], *rows]]
     words = unescape(re.sub(r"<[^>]+>", "", text))
     assert "its channels (magnitude), untrained; before, 95.00 ± 1.00 % of 400 validation images" in words
     assert words.index("costs a point or less") < words.index("The baseline") < words.index("costs 2 points or less")

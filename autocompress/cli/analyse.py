@@ -86,7 +86,8 @@ def sensitivity(
     losses = study.losses(subject, places, tried, norms_too=recalibrate)
     found = list(watched(losses, [place.layer for place in places]))
     borne = {one.layer: one.borne(tried, dense.value, subject.images, allowed) for one in found}
-    caps = {layer: most.ratio for layer, most in borne.items()}
+    caps = {one.layer: borne[one.layer].ratio for one in found if one.is_cut}
+    left_whole |= {one.layer: "at none of these ratios does anything go" for one in found if not one.is_cut}
     layers = {"layers": [asdict(one) for one in found], "left_whole": left_whole, "caps": caps}
     asked_for = _asked(subject, how, recalibrate, dense) | {"ratios": tried, "drop": allowed}
     document = titled("sensitivity", asked_for | layers)
@@ -100,7 +101,7 @@ def sensitivity(
         )
         data(f"cap: the largest of these that costs {as_points(allowed)} or less\n\n")
         data(loss_table(found, tried, caps, what_goes))
-        data("\n" + yaml(caps))
+        data("\n" + yaml(caps) if caps else "")
     for why in dict.fromkeys(left_whole.values()):
         say(f"left whole: {', '.join(name for name, reason in left_whole.items() if reason == why)} ({why})")
     warn(next(iter(borne.values())), "drop", allowed)

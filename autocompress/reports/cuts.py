@@ -34,7 +34,7 @@ def loss_rows(
             "accuracy": accuracy,
             "spread": subject.measured(accuracy).spread,
             "n": subject.images,
-            "cap": caps[one.layer],
+            "cap": caps.get(one.layer),
             "others": " ".join(one.others),
         }
         for one in found

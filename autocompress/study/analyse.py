@@ -124,7 +124,7 @@ def borne(
 ) -> Borne:
     """The same as a study keeps it."""
     layers = tuple(
-        Layer(name=one.layer, size=one.size, kept=tuple(one.kept), accuracy=tuple(one.accuracy), cap=caps[one.layer])
+        Layer(name=one.layer, size=one.size, kept=one.kept, accuracy=one.accuracy, cap=caps.get(one.layer))
         for one in found
     )
     return Borne(what=what, how=how, dense=dense, drop=drop, ratios=tuple(ratios), layers=layers)

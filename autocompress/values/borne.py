@@ -17,7 +17,7 @@ class Layer(BaseModel):
     size: int  # channels, or weights
     kept: tuple[int, ...]  # of these, after each ratio
     accuracy: tuple[float, ...]
-    cap: float  # the largest ratio that costs no more than the drop
+    cap: float | None  # the largest ratio that costs no more than the drop; None: nothing goes at any
 
 
 class Borne(BaseModel):

@@ -43,6 +43,11 @@ class Loss:
     kept: tuple[int, ...]
     accuracy: tuple[float, ...]
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether anything went at any ratio: channels may go in steps too large for all of them."""
+        return any(many < self.size for many in self.kept)
+
     def borne(self, ratios: Sequence[float], dense: float, images: int, drop: float) -> Breakpoint:
         """How much may go here for no more than `drop`."""
         return breakpoint((0.0, *ratios), (dense, *self.accuracy), images, drop=drop)

@@ -17,7 +17,8 @@ def bears(found: Borne | None, whose: str) -> Html | None:
     )
     heads = ("layer", found.what, *(f"{ratio:g}" for ratio in found.ratios), "cap")
     rows = [
-        (tag("code", one.name), str(one.size), *_accuracies(one), f"{one.cap:g}") for one in found.layers
+        (tag("code", one.name), str(one.size), *_accuracies(one), "–" if one.cap is None else f"{one.cap:g}")
+        for one in found.layers
     ]  # fmt: skip
     table = scrolled(tabled(heads, rows, kind="small"), f"What the layers of {whose} bear to lose")
     return tag("div", tag("h3", "What each layer bears to lose"), tag("p", said, class_="quiet"), table)
