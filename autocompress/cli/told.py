@@ -67,7 +67,8 @@ def loss_table(found: "Sequence[Loss]", ratios: Sequence[float], caps: dict[str,
     rows = [("layer", what, *(f"{ratio:g}" for ratio in ratios), "cap", "together with")]
     for one in found:
         cells = [f"{a * 100:.2f}" if k < one.size else "–" for a, k in zip(one.accuracy, one.kept, strict=True)]
-        rows.append((one.layer, str(one.size), *cells, f"{caps[one.layer]:g}" if one.is_cut else "–", ", ".join(one.others)))
+        cap = f"{caps[one.layer]:g}" if one.is_cut else "–"
+        rows.append((one.layer, str(one.size), *cells, cap, ", ".join(one.others)))
     coarse = any("–" in row for row in rows)
     return aligned(rows) + ("–: nothing goes, channels go in larger steps\n" if coarse else "")
 
