@@ -38,6 +38,17 @@ def test_layers_in_a_table() -> None:
     assert len(layers) == 4
 
 
+def test_channels_that_the_device_would_rather_not_have_are_told() -> None:
+    seen = {0: examined(layers=6)}
+    plain = view()
+    assert plain.spec.device
+    for round_to, told in ((1, ""), (8, ""), (16, "6 of 6 convolutions have others: stages.0.conv, ")):
+        device = plain.spec.device.model_copy(update={"round_to": round_to})
+        text = models(Figures(replace(plain, spec=plain.spec.model_copy(update={"device": device}), examinations=seen)))
+        assert (f"x would rather have multiples of {round_to} channels; {told}" in str(text)) == bool(told)
+    assert "and 2 more." in str(text)
+
+
 def test_answers_right_and_wrong() -> None:
     confusion, sure, changed, light = tables()[1:]
     assert confusion[0] == ["", "class 0", "class 1", "class 2", "class 3", "right"]

@@ -60,6 +60,8 @@ def test_what_is_not_known_well_enough_does_not_fit_and_soft_limits_refuse_nothi
         found = fit(board.model_copy(update={"limits": limits}), files[1])
         assert next(v for v in found.verdicts if v.limit.metric == "latency_p95").holds is False
         assert found.fits is not hard
+        beyond = {one.limit.metric: one.by for one in found.breaches}  # what has to be left counts
+        assert beyond == ({} if hard else {"latency_p95": "6.67 % over", "energy": "12.4 % over"})
 
 
 def test_float_on_a_device_of_integers_is_named_layer_by_layer(files):
@@ -110,6 +112,12 @@ def device(**changes) -> Device:
             "16 channels are no multiple of 32",
             True,
         ),
+        (
+            {"round_to": 32},
+            {"conv2d", "pointwise"},
+            "16 channels are no multiple of 32, which it would rather have",
+            False,
+        ),
     ],
 )
 def test_rules(files, changes, kinds, why, fatal):
@@ -118,8 +126,11 @@ def test_rules(files, changes, kinds, why, fatal):
     assert {b.fatal for b in found} == {fatal}
 
 
-def test_what_is_preferred_is_no_rule(files):
-    assert broken(read(files[1]), device(round_to=32, bits=(8,))) == []
+def test_what_is_preferred_is_told_and_refuses_nobody(files):
+    picky = device(round_to=32, bits=(8,))
+    assert {b.fatal for b in broken(read(files[1]), picky)} == {False}
+    assert fit(picky, files[1]).fits
+    assert broken(read(files[1]), device(round_to=16, bits=(8,))) == []
 
 
 def test_a_few_layers_may_stay_in_float(files):

@@ -100,6 +100,31 @@ def test_who_has_left_the_front_goes_and_what_is_of_others_stays(study: Study, t
                                              "trial-x.onnx", "notes.txt", "my-trial-3.onnx"}  # fmt: skip
 
 
+def test_what_earlier_versions_left_goes_with_the_first_report_over_an_older_one(study: Study, tmp_path: Path) -> None:
+    given = view_of(study)
+    old = tmp_path / "pick.onnx"
+    old.write_bytes(b"in a folder that is not a report's")
+    bundle.write(given, tmp_path)
+    assert old.exists()
+    bundle.write(given, tmp_path)
+    assert not old.exists()
+
+
+def test_figures_that_are_not_drawn_any_more_go(study: Study, tmp_path: Path) -> None:
+    given = view_of(study)
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    ours = {"techniques.svg", "accuracy-latency-p50.pdf", "growth-seconds.png"}
+    theirs = {"accuracy-and-me.svg", "techniques", "notes.txt"}
+    for name in ours | theirs:
+        (folder / name).write_bytes(b"old")
+    bundle.write(given, tmp_path)
+    assert {p.name for p in folder.iterdir()} == ours | theirs, "nobody asked for figures"
+    drawn = {p.name for p in bundle.write(given, tmp_path, pictures=True) if p.parent == folder}
+    assert "accuracy-size.svg" in drawn
+    assert {p.name for p in folder.iterdir()} == drawn | theirs
+
+
 @pytest.mark.parametrize("role", ["model", "runtime"])
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
 def test_of_a_lost_or_damaged_file_there_is_a_report_but_no_link(

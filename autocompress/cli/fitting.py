@@ -71,7 +71,8 @@ def _explained(device: "Device", model: Path, found: "Fit") -> None:
     fits = "fits" if found.fits else "does not fit"
     unknown = sum(v.holds is None for v in found.verdicts)
     rest = f"; {unknown} limit{'s' if unknown > 1 else ''} cannot be judged" if unknown else ""
-    people().print(f"{model} {fits} {device.id}{rest}", markup=False, highlight=False, soft_wrap=True)
+    soft = "".join(f"; it breaks {one}" for one in found.breaches)
+    people().print(f"{model} {fits} {device.id}{soft}{rest}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _alike(broken: "Iterable[Broken]") -> dict[tuple[str, bool], list[str]]:
@@ -96,6 +97,7 @@ def _document(device: "Device", model: Path, found: "Fit") -> dict[str, Any]:
         "model": str(model),
         "fits": found.fits,
         "limits": [judged(v) for v in found.verdicts],
+        "soft": {one.limit.metric: one.share for one in found.breaches},
         "known": [m.model_dump(mode="json") for m in found.known],
         "operators": [b._asdict() for b in found.broken],
     }

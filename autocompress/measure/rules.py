@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from autocompress.measure.graph import Graph, Operation
+from autocompress.measure.graph import CONVOLUTIONS, Graph, Operation
 from autocompress.values.device import Device, Rule
 
 # Kind of a graph -> what device files may say for it beside its own name.
@@ -43,10 +43,11 @@ def _against(operation: Operation, device: Device) -> list[tuple[str, bool]]:
         found.append((f"{operation.kind} is not among what it runs", fatal))
     for rule in (rules.limits[name] for name in names if name in rules.limits):
         found += [(text, fatal) for text in _beyond(operation, rule)]
-    if operation.macs and device.channel_policy == "require":
-        odd = [c for c in operation.channels if c % device.round_to and c > 3]  # images have 1 or 3
-        if odd and operation.kind != "linear":
-            found.append((f"{' and '.join(map(str, odd))} channels are no multiple of {device.round_to}", True))
+    odd = device.off_grid(operation.channels) if operation.kind in CONVOLUTIONS else []
+    if odd:
+        must = device.channel_policy == "require"
+        why = f"{' and '.join(map(str, odd))} channels are no multiple of {device.round_to}"
+        found.append((why if must else f"{why}, which it would rather have", must))
     return found
 
 

@@ -30,6 +30,9 @@ from autocompress.values.trial import Trial
 SCHEMA = "autocompress.front/v1"
 MOST_ROWS = 12  # of the front in a comment
 OURS = re.compile(r"trial-(\d+)\.\w+")  # names of copies of models
+EARLIER = "pick.onnx"  # where earlier versions put the pick
+PAIRS = {f"{a}-{b}".replace("_", "-") for a in METRICS for b in METRICS}
+DRAWN = {"recipes", "growth-trials", "growth-seconds", "importance", "techniques", *PAIRS}  # names of figures
 
 
 def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Path, ...]:
@@ -48,7 +51,11 @@ def write(view: StudyView, folder: Path, *, pictures: bool = False) -> tuple[Pat
         for name, svg in figures.svgs.items():
             found |= on_paper(f"figures/{name}", svg)
     models = [_copied(model.content, folder / model.place) for model in view.models.values()]
+    if (folder / "report.html").exists():
+        (folder / EARLIER).unlink(missing_ok=True)
     written = [put(folder / name, data) for name, data in found.items()]  # after what the page links to
+    if pictures:
+        _undrawn(folder / "figures", set(written))
     _cleared(folder / MODELS, view)  # last: an older page linked to them
     return (*written, *models)
 
@@ -57,6 +64,13 @@ def _copied(content: Path, copy: Path) -> Path:
     """What is there already is left alone."""
     same = copy.exists() and filecmp.cmp(content, copy, shallow=False)
     return copy if same else put(copy, content.read_bytes())
+
+
+def _undrawn(folder: Path, written: set[Path]) -> None:
+    """Figures of an earlier report that are not drawn any more go."""
+    for old in folder.glob("*.*"):
+        if old.stem in DRAWN and old not in written:
+            old.unlink()
 
 
 def _cleared(folder: Path, view: StudyView) -> None:
@@ -154,6 +168,7 @@ def _member(view: StudyView, t: Trial) -> dict[str, Any]:
         "measurements": [m.model_dump(mode="json") for m in t.measurements],
         "test_accuracy": _dumped(view.test_accuracy.get(t.number)),
         "violations": dict(sorted(t.violations.items())),
+        "soft": {one.limit.metric: one.share for one in view.front.breaches(t)},  # share by which it is broken
         "artifacts": dict(sorted(t.artifacts.items())),
         "seconds": t.seconds,
     }

@@ -1,7 +1,8 @@
 """The front as rows of text, ready for a terminal, a page or a comment: the baseline first, then the models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from autocompress.reports.view import StudyView
 from autocompress.values.job import BASELINE
@@ -47,7 +48,9 @@ def front_grid(view: StudyView, metrics: Sequence[str] | None = None) -> Grid:
         cells = _numbers(by_metric(view.baseline), metrics)
         rows.append(Row(None, ("baseline", *cells, *_test(view, BASELINE, tested), baseline_recipe(view))))
     for t in view.front.members:
-        cells = (str(t.number), *_numbers(by_metric(t.measurements), metrics), *_test(view, t.number, tested))
+        beyond = {one.limit.metric: one.by for one in view.front.breaches(t)}
+        numbers = _numbers(by_metric(t.measurements), metrics, beyond)
+        cells = (str(t.number), *numbers, *_test(view, t.number, tested))
         rows.append(Row(t.number, (*cells, t.recipe.line), picked=pick is not None and pick.trial is t))
     header = ("trial", *(heading(m) for m in metrics), *(["test accuracy"] if tested else []), "recipe")
     return Grid(header, tuple(rows), any(ESTIMATED in c for row in rows for c in row.cells[:-1]))
@@ -71,8 +74,11 @@ def cell(m: Measurement | None) -> str:
     return mark + show(m.metric, m.value, m.spread)
 
 
-def _numbers(found: dict[str, Measurement], metrics: Sequence[str]) -> tuple[str, ...]:
-    return tuple(cell(found.get(m)) for m in metrics)
+def _numbers(
+    found: dict[str, Measurement], metrics: Sequence[str], beyond: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """`beyond`: by how much those break a soft limit that do."""
+    return tuple(cell(found.get(m)) + (f" ({beyond[m]})" if m in beyond else "") for m in metrics)
 
 
 def _test(view: StudyView, number: int, tested: bool) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from autocompress.search.lesson import Lesson
 from autocompress.search.samplers.base import Sampler
 from autocompress.search.schedules.base import Schedule
 from autocompress.search.search import Search
+from autocompress.study import taught
 from autocompress.study.drivers.base import Pool
 from autocompress.study.inheritance import not_there_yet
 from autocompress.study.purse import Purse
@@ -217,7 +218,7 @@ class Loop:
         Its first word on each: weights can be counted of everybody, files are looked at of some, and take more.
         """
         known = by_metric(self._gate_said.get(rung.number, ())[::-1] + rung.measurements)
-        costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
+        costs = taught.costs(known, self.spec.objectives, self.limits)
         macs = math.log(max(known["macs"].value, 1.0)) if "macs" in known else None
         keep, notes = self.rungs.judged(rung.number, rung.at, (*costs, macs))
         for name, note in notes.items():
@@ -254,22 +255,14 @@ class Loop:
         return Happening("ended", trial=trial)
 
     def _tell(self, trial: Trial) -> None:
-        values = None
-        if trial.state == "complete":
-            values = [o.seen(trial.value(o.metric)) for o in self.spec.objectives]
-        constraints: dict[str, float] = {}
-        if trial.state != "failed":  # a limit nobody measured yet is on its bound: neither kept nor broken
-            constraints = {x.metric: trial.violations.get(x.metric, 0.0) for x in self.spec.limits if x.hard}
+        values = taught.values(trial, self.spec.objectives, self.limits)
+        constraints = taught.constraints(trial, self.spec.limits)
         self.store.finish(self._search.tell(trial.number, ENDS[trial.state], values, constraints, self._lesson(trial)))
 
     def _lesson(self, trial: Trial) -> Lesson:
-        """What is known of its costs, however it ended. What was only counted is no cost where files are measured."""
-        known = by_metric(trial.measurements)
-        if trial.state != "complete":
-            whole = next((t.measurements for t in self.complete), self.baseline)
-            measured = {m.metric for m in (*whole, *self.baseline) if m.how != "counted"}
-            known = {m.metric: m for m in known.values() if m.how != "counted" or m.metric not in measured}
-        costs = [o.cost(known[o.metric].value) if o.metric in known else None for o in self.spec.objectives]
+        whole = next((t.measurements for t in self.complete), self.baseline)
+        known = taught.surely_known(trial, (*whole, *self.baseline))
+        costs = taught.costs(known, self.spec.objectives, self.limits)
         return Lesson(costs, self.rungs.of(trial.number), trial.state == "failed")
 
     def _front(self, trials: list[Trial]) -> Front:

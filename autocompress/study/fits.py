@@ -17,6 +17,7 @@ from autocompress.study.here import elsewhere
 from autocompress.values.device import Device, estimated_as
 from autocompress.values.limit import Limit
 from autocompress.values.measurement import Measurement
+from autocompress.values.soft import Breach, breaches
 
 
 class Verdict(NamedTuple):
@@ -50,6 +51,11 @@ class Fit(NamedTuple):
         """As far as it is known."""
         refused = any(one.fatal for one in self.broken)
         return not refused and not any(v.holds is False and v.limit.hard for v in self.verdicts)
+
+    @property
+    def breaches(self) -> tuple[Breach, ...]:
+        """Soft limits that it breaks, as far as it is known."""
+        return breaches({m.metric: m for m in self.known}, [v.limit for v in self.verdicts])
 
 
 def fit(device: Device, file: Path) -> Fit:

@@ -115,7 +115,7 @@ class Device(_Value):
     float_fallback: bool = True  # a layer may stay in 32 bits
     operators: Operators = Operators()
     round_to: int = Field(1, ge=1)
-    channel_policy: Literal["prefer", "require"] = "prefer"
+    channel_policy: Literal["prefer", "require"] = "prefer"  # others are told of, or refused
     sparsity: Pattern = "none"
     sparse_operators: tuple[str, ...] = ()
     measurement: Literal["local", "estimate"] = "local"
@@ -137,6 +137,10 @@ class Device(_Value):
     @property
     def flash_bytes(self) -> float | None:
         return self.flash.usable if self.flash else None
+
+    def off_grid(self, channels: tuple[int, int]) -> list[int]:
+        """Which of the channels into and out of a convolution are no multiple of what it wants. Images have 1 or 3."""
+        return [c for c in channels if c > 3 and c % self.round_to]
 
     def estimator(self, metric: str) -> Plug | None:
         """What tells this metric here without it being measured, if anything does."""

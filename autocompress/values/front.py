@@ -1,16 +1,18 @@
 """The feasible trials nobody beats, and which of them to take."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autocompress.values.hypervolume import Points, hypervolume, nondominated
 from autocompress.values.limit import Limit, Objective
-from autocompress.values.measurement import Measurement, within_noise
+from autocompress.values.measurement import Measurement, by_metric, within_noise
 from autocompress.values.metric import known, show
 from autocompress.values.seeds import merged
+from autocompress.values.soft import Breach, as_seen, breaches
 from autocompress.values.trial import Trial
 
 if TYPE_CHECKING:
@@ -40,10 +42,23 @@ class Front:
             raise ValueError(f"no pick rule is called {rule!r}; there are {', '.join(RULES)}")
         if not self.members:
             raise ValueError("the front is empty: no complete trial fits the limits")
-        trial, reason = RULES[rule](self)
+        plain, reason = RULES[rule](replace(self, limits=()))
+        trial, why = RULES[rule](self)
         if len(self) == 1:
             reason = "the only model on the front"
-        return Pick(trial, rule, reason)
+        elif trial is not plain:
+            reason = f"soft limits counted, {why}; without them it would be trial {plain.number}"
+        broken = " and ".join(map(str, self.breaches(trial)))
+        return Pick(trial, rule, f"{reason}; it breaks {broken}" if broken else reason)
+
+    def breaches(self, trial: Trial) -> tuple[Breach, ...]:
+        """The soft limits that a model breaks."""
+        return breaches(by_metric(trial.measurements), self.limits)
+
+    @cached_property
+    def seen(self) -> dict[int, Trial]:
+        """Members as the rules see them, by number: who breaks a soft limit seems worse."""
+        return {t.number: as_seen(t, self.objectives, self.limits) for t in self.members}
 
     def picks(self) -> dict[str, Pick]:
         """Every rule's choice, as far as the numbers it needs are there."""
@@ -161,15 +176,19 @@ def volume(members: Front, point: Points) -> float:
 
 def _accuracy_first(f: Front) -> tuple[Trial, str]:
     best_by = next((o for o in f.objectives if o.direction == "maximize"), f.objectives[0])
-    best = min(f.members, key=lambda t: (best_by.signed(t.value(best_by.metric)), t.number))
-    ties = [t for t in f.members if _tied(best, t, best_by.metric)]
+    best = min(f.members, key=lambda t: (_signed(f, best_by, t), t.number))
+    ties = [t for t in f.members if _tied(f.seen[best.number], f.seen[t.number], best_by.metric)]
     by, word = _speed(f)
-    trial = min(ties, key=lambda t: (by.signed(t.value(by.metric)), best_by.signed(t.value(best_by.metric)), t.number))
+    trial = min(ties, key=lambda t: (_signed(f, by, t), _signed(f, best_by, t), t.number))
     name = known(best_by.metric).title
     if len(ties) == 1:
         return trial, f"best {name} of the {len(f)} models on the front; no other is within noise of it"
     others = f"{len(ties)} models are within noise of the best {name} ({_shown(best, best_by.metric)})"
     return trial, f"{others}; this is the {word} of them"
+
+
+def _signed(f: Front, by: Objective, t: Trial) -> float:
+    return by.signed(f.seen[t.number].value(by.metric))
 
 
 def _tied(a: Trial, b: Trial, metric: str) -> bool:
@@ -180,7 +199,7 @@ def _tied(a: Trial, b: Trial, metric: str) -> bool:
 
 
 def _balanced(f: Front) -> tuple[Trial, str]:
-    points = costs(f.members, f.objectives)
+    points = costs([f.seen[t.number] for t in f.members], f.objectives)
     span = np.ptp(points, axis=0)
     scaled = (points - points.min(axis=0)) / np.where(span > 0, span, 1.0)
     worst = scaled.max(axis=1)
@@ -198,7 +217,7 @@ def _least(word: str) -> Callable[[Front], tuple[Trial, str]]:
         metric = _shared(f, LEAST[word])
         if metric is None:
             raise ValueError(f"not every model on the front has {' or '.join(LEAST[word])}")
-        trial = min(f.members, key=lambda t: (t.value(metric), t.number))
+        trial = min(f.members, key=lambda t: (f.seen[t.number].value(metric), t.number))
         return trial, f"{word} of the {len(f)} models on the front: {_shown(trial, metric)}"
 
     return choose

@@ -13,8 +13,9 @@ from autocompress.values.metric import Direction, Scale, known, show
 class Limit(BaseModel):
     """`max` for what should be small, `min` for what should be large.
 
-    `below_baseline` is relative to the teacher's file. A soft limit is shown beside the results and refuses nothing;
-    `weight` is what breaking it costs. With `margin` 0.2 a value must keep its promise even if it is 20 % worse.
+    `below_baseline` is relative to the teacher's file. A soft limit refuses nothing: who breaks it seems worse, by
+    `weight` times the share by which it is exceeded (`soft`). With `margin` 0.2 a value must keep its promise even if
+    it is 20 % worse.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,9 +49,19 @@ class Limit(BaseModel):
         ratio = max(value / self.bound, 1e-12)
         return (math.log(ratio) if self.side == "max" else -math.log(ratio)) + math.log1p(self.margin)
 
+    @property
+    def kept_at(self) -> float:
+        """The bound with the margin taken off: the worst value that keeps the promise."""
+        assert self.bound is not None, "resolve the limit first"
+        return self.bound / (1 + self.margin) if self.side == "max" else self.bound * (1 + self.margin)
+
+    def excess(self, value: float) -> float:
+        """The share by which it is exceeded; 0 where it is kept."""
+        return math.expm1(max(self.violation(value), 0.0))
+
     def penalty(self, value: float) -> float:
         """What breaking a soft limit costs: its weight times the share by which it is exceeded."""
-        return self.weight * math.expm1(max(self.violation(value), 0.0))
+        return self.weight * self.excess(value)
 
     def __str__(self) -> str:
         sign = "≤" if self.side == "max" else "≥"

@@ -3,11 +3,14 @@
 from autocompress.reports.drawing.figures import Figures
 from autocompress.reports.drawing.picture import inline
 from autocompress.reports.html import Html, tag
+from autocompress.reports.plural import plural
 from autocompress.reports.tabled import scrolled, share, tabled
+from autocompress.values.device import Device
 from autocompress.values.examination import Examination, Layer
 from autocompress.values.metric import show
 from autocompress.values.trial import Trial
 
+MOST = 4  # layers that are named
 START = {"start": "trained and not yet compressed", "baseline": "in the baseline"}
 
 
@@ -20,8 +23,20 @@ def layers(figures: Figures, t: Trial, seen: Examination) -> Html | None:
         "div",
         tag("h3", f"{len(seen.layers)} layers"),
         scrolled(table, f"Layers of trial {t.number}"),
+        tag("p", said, class_="quiet") if (said := _off_grid(figures.view.spec.device, seen.layers)) else None,
         _weights(figures, t, seen),
     )
+
+
+def _off_grid(device: Device | None, found: tuple[Layer, ...]) -> str:
+    """Convolutions that run more slowly than others as wide on this device: those that can be refused are not here."""
+    convolutions = [layer for layer in found if layer.kind != "linear" and layer.after]
+    odd = [layer.name for layer in convolutions if device and layer.after and device.off_grid(layer.after)]
+    if device is None or not odd:
+        return ""
+    named = ", ".join(odd[:MOST]) + (f" and {len(odd) - MOST} more" if len(odd) > MOST else "")
+    which = f"{len(odd)} of {plural(len(convolutions), 'convolution')}"
+    return f"{device.id} would rather have multiples of {device.round_to} channels; {which} have others: {named}."
 
 
 def _row(layer: Layer) -> tuple[str, ...]:
