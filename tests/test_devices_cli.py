@@ -46,6 +46,25 @@ def test_show_says_where_numbers_come_from(tmp_path):
     assert "  [1] STMicroelectronics (MLPerf Tiny v1.3, closed division), https://github.com/mlcommons/" in shown
 
 
+def test_old_evidence_is_told_wherever_a_device_is_looked_at(tmp_path):
+    """The clock is the computer's: both days are far from now."""
+    file = tmp_path / "old.yaml"
+    evidence = "evidence: {tiny: {until: 2001-01-01}, st-zoo: {until: 2999-12-31}}\n"
+    file.write_text(f"schema: autocompress.device/v1\nextends: stm32u575-1v8\nid: old\n{evidence}")
+    shown = program("devices", "show", file, home=tmp_path).stdout
+    assert "  clock       160 MHz  (vendor [1], to be believed until 2001-01-01)\n" in shown
+    assert "2999" not in shown
+    said = "evidence.tiny.until: the evidence 'tiny' was to be believed until 2001-01-01"
+    for verb in (("devices", "check", file), ("check", file)):
+        checked = program(*verb, home=tmp_path)
+        assert checked.returncode == 0
+        assert f"{file}:4:26: warning[stale]: {said}" in checked.stdout
+        assert "2999" not in checked.stdout
+    save_small(tmp_path / "small.onnx")
+    explained = program("devices", "explain", file, tmp_path / "small.onnx", home=tmp_path)
+    assert f"warning: {said}\n" in explained.stderr
+
+
 def test_check_warns_and_is_content_or_names_the_place(tmp_path):
     file = tmp_path / "band.yaml"
     file.write_text(BAND)
@@ -81,13 +100,17 @@ def test_diff_is_field_by_field(tmp_path):
     assert "flash.io_in_arena" not in changes  # that is a matter of RAM
 
 
-def test_explain_answers_by_its_exit_code(tmp_path):
+def save_small(path):
     import torch
 
     from autocompress.measure.export import to_onnx
 
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 10))
-    to_onnx(net, (3, 8, 8), tmp_path / "small.onnx")
+    to_onnx(net, (3, 8, 8), path)
+
+
+def test_explain_answers_by_its_exit_code(tmp_path):
+    save_small(tmp_path / "small.onnx")
     fits = program("devices", "explain", "nvidia-h200", tmp_path / "small.onnx", home=tmp_path)
     assert fits.returncode == 4  # in 32 bits, where it wants 8 or 16
     assert "computes in 32 bits; it wants 8, 16" in fits.stdout

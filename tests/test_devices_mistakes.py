@@ -1,12 +1,13 @@
 """Mistake in a device file -> exact text, and what is only worth a warning."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from autocompress.config.cores import ISA
 from autocompress.config.diagnostic import ConfigError, Diagnostic, render
-from autocompress.config.load import load_device, load_study
+from autocompress.config.load import check, load_device, load_study
 from autocompress.config.operators import OPERATORS
 
 GOOD = """\
@@ -492,3 +493,36 @@ budget: {trials: 3}
     quantized = study.replace("[finetune]", "[finetune, {choice: [none, {use: quantize, scheme: onnx_static}]}]")
     spec = load_study("x.yaml", source=quantized.replace("2 MiB", "64 KiB"))
     assert {x.metric: x.margin for x in spec.limits}["peak_ram"] == 0.3
+
+
+@pytest.mark.parametrize(("today", "old"), [(date(2026, 6, 30), False), (date(2026, 7, 1), True)])
+def test_evidence_is_believed_until_its_day(tmp_path: Path, today: date, old: bool) -> None:
+    """Inherited, too, and where a study names the device; nobody is refused."""
+    (tmp_path / "board.yaml").write_text(GOOD.replace("by: Somebody", "by: Somebody, until: 2026-06-30"))
+    child = tmp_path / "child.yaml"
+    child.write_text("schema: autocompress.device/v1\nextends: ./board.yaml\nid: child\n")
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "schema: autocompress.study/v1\nname: s\ndata: digits\ndevice: ./child.yaml\nbudget: {trials: 1}\n"
+        "space: {student: {use: cnn}, stages: [{use: finetune, epochs: 1}, {use: quantize, scheme: onnx_static}]}\n"
+    )
+    for file in (child, study):
+        remarks: list[Diagnostic] = []
+        check(file, remarks=remarks, today=today)
+        said = [d for d in remarks if "believed" in d.text]
+        assert [(d.file.rpartition("/")[2], d.severity, d.code, d.path) for d in said] == old * [
+            ("board.yaml", "warning", "stale", "evidence.tiny.until")
+        ]
+        assert [d.text for d in said] == old * ["the evidence 'tiny' was to be believed until 2026-06-30"]
+    check(child, remarks=(unasked := []))
+    assert not [d for d in unasked if "believed" in d.text], "nobody has told the day"
+    device = load_device(child)
+    for path in ("memory.ram.total", "measurement.estimators.energy"):
+        assert device.origin(path).is_past(today) == old
+    assert not device.origin("hardware.clock").is_past(today)
+
+
+@pytest.mark.parametrize("day", ["June 2026", "20260630", "2026-02-30", "2026"])
+def test_a_day_is_written_in_one_way(day: str) -> None:
+    with pytest.raises(ConfigError, match=r"evidence\.tiny\.until: wants a day such as 2026-11-21, got"):
+        load_device(Path("x.yaml"), source=GOOD.replace("by: Somebody", f"by: Somebody, until: {day}"))

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,29 +101,30 @@ def show_device(name: Name, json: Json = False) -> None:
     """One device as it is after everything it extends, and where each of its numbers comes from."""
     from autocompress.config.load import load_device
 
-    device = load_device(name)
+    device, today = load_device(name), date.today()
     if json:
         document("device", {"device": device.model_dump(mode="json")})
         return
     sources: list[str] = []
     data(f"{device.id}: {device.name}")
     for label, text, path in _facts(device):
-        data(f"  {label.ljust(11)} {text}{_marked(device, path, sources)}")
+        data(f"  {label.ljust(11)} {text}{_marked(device, path, sources, today)}")
     for number, source in enumerate(sources, 1):
         data(f"  [{number}] {source}")
 
 
-def _marked(device: "Device", path: str, sources: list[str]) -> str:
-    """`  (vendor [2])`: how a number is known; what nobody vouches for is assumed."""
+def _marked(device: "Device", path: str, sources: list[str], today: date) -> str:
+    """`  (vendor [2], to be believed until 2026-06-30)`: how a number is known; what nobody vouches for is assumed."""
     if not path:
         return ""
     known = device.origin(path)
-    where = ", ".join(filter(None, (known.by, known.source)))
+    where = ", ".join(filter(None, (known.by, known.source, known.date)))
+    old = f", to be believed until {known.until}" if known.is_past(today) else ""
     if not where:
-        return f"  ({known.how})"
+        return f"  ({known.how}{old})"
     if where not in sources:
         sources.append(where)
-    return f"  ({known.how} [{sources.index(where) + 1}])"
+    return f"  ({known.how} [{sources.index(where) + 1}]{old})"
 
 
 def _facts(d: "Device") -> Iterable[tuple[str, str, str]]:
@@ -189,7 +191,7 @@ def check_device(
     found: list[Diagnostic] = []
     for file in files:
         try:
-            device = load_device(file, remarks=found)
+            device = load_device(file, remarks=found, today=date.today())
         except ConfigError as error:
             found.extend(error.diagnostics)
         else:
@@ -261,8 +263,6 @@ def probe(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """A device file for this machine: cores, memory, instructions, runtimes, how fast a small network is in each."""
-    from datetime import date
-
     from autocompress.config.load import load_device
     from autocompress.study.machine import facts, timed, written
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,11 +26,13 @@ def explain(
     json: Json = False,
 ) -> None:
     """Does this model fit that device? Limit by limit, what is left, and which operations it cannot run."""
+    from autocompress.config.diagnostic import Diagnostic
     from autocompress.config.load import load_device
     from autocompress.errors import Failure
     from autocompress.study.fits import fit
 
-    device = load_device(name)
+    remarks: list[Diagnostic] = []
+    device = load_device(name, remarks=remarks, today=date.today())
     if not model.is_file():
         raise typer.BadParameter(f"there is no file {model}", param_hint="MODEL")
     try:
@@ -40,6 +43,8 @@ def explain(
         document("fit", _document(device, model, found))
     else:
         _explained(device, model, found)
+    for old in (one for one in remarks if one.code == "stale"):
+        people().print(f"warning: {old.message}", markup=False, highlight=False, soft_wrap=True)
     if not found.fits:
         sys.exit(NOTHING_FITS)
 

@@ -2,7 +2,9 @@
 
 import json as jsonlib
 import sys
+from datetime import date
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +68,7 @@ def check(
     hopeless = False
     for file in files:
         try:
-            schema = checked(file, remarks=found)
+            schema = checked(file, remarks=found, today=date.today())
         except ConfigError as error:
             found.extend(error.diagnostics)
             continue

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from autocompress.config.cores import known_core, known_isa
 from autocompress.config.node import shown
 from autocompress.config.operators import OPERATORS, operator
+from autocompress.config.provenance import day
 from autocompress.config.runtimes import runtime
 from autocompress.config.units import Bytes, BytesPerSecond, Count, Fraction, Hertz, Joules, Seconds, Volts, Watts
 from autocompress.config.validate import Section
@@ -40,6 +41,10 @@ def _group(value: Any) -> Any:
     return value if fine else _refuse("a number of groups or 'depthwise'", value)
 
 
+def _day(value: Any) -> Any:
+    return value if day(value) else _refuse("a day such as 2026-11-21", value)
+
+
 def _refuse(wanted: str, value: Any) -> Any:
     raise PydanticCustomError("wrong-type", "{text}", {"text": f"wants {wanted}, got {shown(value)}"})
 
@@ -49,6 +54,7 @@ GROUP = WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "
 ANY = WithJsonSchema({"anyOf": [{"const": "any"}, {"type": "array", "items": {"enum": list(OPERATORS)}}]})
 Scalar = Annotated[Any, BeforeValidator(_scalar), SCALAR]
 Group = Annotated[Any, BeforeValidator(_group), GROUP]
+Day = Annotated[str, BeforeValidator(_day)]
 Allowed = Annotated[tuple[Operator, ...] | None, Field(strict=False), BeforeValidator(_any), ANY]
 
 
@@ -188,8 +194,9 @@ class Evidence(Section):
     how: Origin
     source: str
     by: str = ""
-    date: str = ""
-    note: str = ""
+    date: Day = ""  # when it was found
+    until: Day = ""  # the last day on which to believe it
+    note: str = ""  # for readers of the file, as the next two
     runtime: str = ""
     points: list[Point] = Field(default_factory=list)
 

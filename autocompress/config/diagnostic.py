@@ -31,7 +31,7 @@ CODES: dict[str, str] = {
     "needs-teacher": "Something refers to the teacher or its accuracy, and the study has no teacher.",
     "bad-value": "The value is not one of those possible, or two values do not go together.",
     "unsupported": "The schema knows the word, this version does not do it yet.",
-    "stale": "A number was taken on other hardware, or with another runtime, than the file is about.",
+    "stale": "A number was taken too long ago, on other hardware, or with another runtime than the file is about.",
     "untrained": "A stage wants a trained network, and a recipe is possible in which nothing trains before it.",
     "unfit": "A recipe is possible that the device cannot run.",
     "not-here": "`run` would refuse the study on this machine.",

@@ -101,4 +101,5 @@ def _calibration(metric: str, node: Node, sources: Sources) -> Provenance:
         hint = "name it: calibrated_from: [KEY], a KEY of the section 'evidence'"
         sources.mistakes.append((named or node).key_says("no-evidence", text, hint))
     addresses = list(dict.fromkeys(c.source for c in cited if c.source))
-    return (known or Provenance()).model_copy(update={"source": " ".join(addresses)})
+    first = min((c.until for c in cited if c.until), default="")  # it is as good as the worst of them
+    return (known or Provenance()).model_copy(update={"source": " ".join(addresses), "until": first})

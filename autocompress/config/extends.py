@@ -4,13 +4,14 @@ A plug-in with another name replaces: its settings are its own.
 """
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from autocompress.config.diagnostic import ConfigError, Diagnostic
 from autocompress.config.document import read
 from autocompress.config.node import Node, shown
-from autocompress.config.provenance import is_sourced
+from autocompress.config.provenance import day, is_sourced
 from autocompress.config.shipped import called, referred
 
 MOST_PARENTS = 4
@@ -38,6 +39,19 @@ def whole(node: Node, mistakes: list[Diagnostic], line: tuple[Path, ...] = ()) -
     mine = _estimators(own)
     stale = _outdated(parent.node, own, str(link.value), mistakes) | parent.stale
     return Whole(merged(parent.node, own), frozenset(stale - set(mine)))
+
+
+def too_old(node: Node, today: date) -> list[Diagnostic]:
+    """Evidence, its own or inherited, that was to be believed until a day that is over."""
+    if not isinstance(node.value, dict):
+        return []
+    evidence = whole(node, []).node.get("evidence")
+    written = {name: one.get("until") for name, one in (evidence.fields if evidence else {}).items()}
+    return [
+        until.says("stale", f"the evidence '{name}' was to be believed until {until.value}", "find it out again")
+        for name, until in written.items()
+        if until and (last := day(until.value)) and last < today
+    ]
 
 
 def _parent(link: Node, mistakes: list[Diagnostic], line: tuple[Path, ...]) -> Whole | None:

@@ -1,12 +1,15 @@
 """The door to this folder: from a file, or the name of a shipped one, to checked values or a ConfigError."""
 
 from collections.abc import Callable
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from autocompress.config import analysis_file, device_file, space_file, study_file
 from autocompress.config.diagnostic import ConfigError, Diagnostic, did_you_mean, errors
 from autocompress.config.document import parsed, read
+from autocompress.config.extends import too_old
 from autocompress.config.node import Node, shown
 from autocompress.config.shipped import Kind, called, named, names
 from autocompress.config.target import target
@@ -19,12 +22,19 @@ T = TypeVar("T")
 SCHEMAS = (study_file.SCHEMA, space_file.SCHEMA, device_file.SCHEMA, analysis_file.SCHEMA)
 
 
-def load_study(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> StudySpec:
+def load_study(
+    path: Path | str,
+    *,
+    source: str | None = None,
+    remarks: list[Diagnostic] | None = None,
+    today: date | None = None,
+) -> StudySpec:
     """A study with all it refers to. `source` is its text, where it does not come from the file; `remarks` gets what is
-    worth knowing about it."""
+    worth knowing about it, and where `today` is told, which evidence of its device is too old."""
     node, mistakes = _document(named("study", path) if source is None else Path(path), source)
     spec = study_file.study(node, mistakes)
-    return _usable(spec, mistakes, remarks)
+    device = study_file.held(node.get("device"), "device", [])
+    return _usable(spec, mistakes + (too_old(device, today) if device and today else []), remarks)
 
 
 def load_space(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> Tree:
@@ -33,10 +43,17 @@ def load_space(path: Path | str, *, source: str | None = None, remarks: list[Dia
     return _usable(tree, mistakes, remarks)
 
 
-def load_device(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> Device:
+def load_device(
+    path: Path | str,
+    *,
+    source: str | None = None,
+    remarks: list[Diagnostic] | None = None,
+    today: date | None = None,
+) -> Device:
     """A device with all it inherits."""
     node, mistakes = _document(named("device", path) if source is None else Path(path), source)
-    return _usable(target(node, mistakes).device, mistakes, remarks)
+    device = target(node, mistakes).device
+    return _usable(device, mistakes + (too_old(node, today) if today else []), remarks)
 
 
 def load_analysis(
@@ -61,14 +78,21 @@ def device_names() -> list[str]:
     return names("device")
 
 
-def check(path: Path | str, *, source: str | None = None, remarks: list[Diagnostic] | None = None) -> str:
+def check(
+    path: Path | str,
+    *,
+    source: str | None = None,
+    remarks: list[Diagnostic] | None = None,
+    today: date | None = None,
+) -> str:
     """Read a file of any of the four schemas, an analysis in all of its sizes. Returns its schema; raises ConfigError
     if anything is wrong with it."""
     path = named("study", path) if source is None else Path(path)
     node, _ = _document(path, source)
     given = node.get("schema")
     schema = given.data if given else None
-    loads: tuple[Callable[..., object], ...] = (load_study, load_space, load_device, load_analysis)
+    study, device = partial(load_study, today=today), partial(load_device, today=today)
+    loads: tuple[Callable[..., object], ...] = (study, load_space, device, load_analysis)
     for known, load in zip(SCHEMAS, loads, strict=True):
         if schema == known:
             load(path, source=source, remarks=remarks)

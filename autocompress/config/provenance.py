@@ -1,7 +1,8 @@
 """Any value of a device may say where it comes from: `{value: 36 KiB, how: vendor, error: 10 %, source: st-zoo}`."""
 
 from dataclasses import dataclass, replace
-from typing import get_args
+from datetime import date
+from typing import Any, get_args
 
 from pydantic_core import PydanticCustomError
 
@@ -12,6 +13,7 @@ from autocompress.config.validate import unknown_key
 from autocompress.values.device import Origin, Provenance
 
 KEYS = ("value", "how", "error", "source")
+DAYS = ("date", "until")  # of evidence
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
@@ -60,9 +62,18 @@ class Sources:
         said = known[node.value].data
         said = said if isinstance(said, dict) else {}
         how = said.get("how")
-        return Provenance(
-            how=how if how in ORIGINS else "assumed", source=str(said.get("source", "")), by=str(said.get("by", ""))
-        )
+        words = {name: str(said.get(name, "")) for name in ("source", "by")}
+        days = {name: str(said[name]) for name in DAYS if day(said.get(name))}
+        return Provenance(how=how if how in ORIGINS else "assumed", **words, **days)
+
+
+def day(value: Any) -> date | None:
+    """2026-11-21, and nothing else that could be meant for a day."""
+    try:
+        found = date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return found if str(found) == value else None
 
 
 def is_sourced(node: Node) -> bool:

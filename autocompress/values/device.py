@@ -1,5 +1,6 @@
 """Where a model must fit: one operating point of one board, with its limits. Resolved: plain SI numbers, no files."""
 
+import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +24,12 @@ class Provenance(_Value):
     how: Origin = "assumed"
     source: str = ""  # an address
     by: str = ""
+    date: str = ""  # when it was found
+    until: str = ""  # the last day on which to believe it; both as 2026-11-21
     error: float | None = None  # relative
+
+    def is_past(self, today: datetime.date) -> bool:
+        return bool(self.until) and datetime.date.fromisoformat(self.until) < today
 
 
 class Runtime(_Value):

@@ -84,8 +84,9 @@ class StudySpec(BaseModel):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What may not change while a study goes on. How long it runs and on how many workers may."""
-        return self.model_dump(mode="json", exclude={"driver", "budget"})
+        """What may not change while a study goes on. How long it runs and on how many workers may, and who vouches for
+        the numbers of its device."""
+        return self.model_dump(mode="json", exclude={"driver": True, "budget": True, "device": {"provenance"}})
 
     def by_chance(self, device_seconds: float) -> "StudySpec":
         """The control: the same question, and nobody clever to answer it."""
