@@ -713,7 +713,7 @@ TABLE = [
         "pattern of zeros",
         "  measurement:",
         "  sparsity: {pattern: '4:2'}\n  measurement:",
-        "22:23: error[bad-value]: device.sparsity.pattern: wants one of none, 2:4, block, got '4:2'",
+        "22:23: error[bad-value]: device.sparsity.pattern: wants one of none, 2:4, got '4:2'",
     ),
     (
         "kind of device",

@@ -203,12 +203,6 @@ TABLE = [
         "    hint: put it into an environment variable and name that: token_env: AUTOCOMPRESS_AGENT_TOKEN",
     ),
     (
-        "nothing to fall back to",
-        "  use: estimate\n",
-        "  use: estimate\n  fallback: guess\n",
-        "14:13: error[bad-value]: measurement.fallback: wants 'estimate', got 'guess'",
-    ),
-    (
         "estimated metric",
         "    peak_ram: {use",
         "    peak_rom: {use",

@@ -133,6 +133,8 @@ def _facts(d: "Device") -> Iterable[tuple[str, str, str]]:
 
     p, o = d.protocol, d.operators
     yield "kind", "; ".join(filter(None, (f"{d.kind}{f', {d.vendor}' if d.vendor else ''}", ", ".join(d.tags)))), ""
+    if d.notes:
+        yield "notes", " ".join(d.notes.split()), ""
     where = f" on {d.machine}" if d.machine else ""
     isa = f" ({', '.join(d.isa)})" if d.isa else ""
     yield "core", f"{d.soc + ': ' if d.soc else ''}{d.core}{isa}{f' x {d.cores}' if d.cores > 1 else ''}{where}", ""
@@ -144,8 +146,7 @@ def _facts(d: "Device") -> Iterable[tuple[str, str, str]]:
         if memory:
             kept = f", of which {show('size', memory.reserved)} are taken" if memory.reserved else ""
             fast = f", {show('size', memory.fast)} of it fast" if memory.fast else ""
-            speed = f", {memory.bandwidth / 1e9:g} GB/s" if memory.bandwidth else ""
-            yield label, f"{show('size', memory.total)}{kept}{fast}{speed}", f"memory.{label.lower()}.total"
+            yield label, f"{show('size', memory.total)}{kept}{fast}", f"memory.{label.lower()}.total"
     for r in d.runtimes:
         here = f"; here {r.name} runs its {r.export} files" if r.of else ""
         yield "runtime", f"{r.title}, {r.threads} thread{'s' if r.threads > 1 else ''}{here}", ""
@@ -163,7 +164,7 @@ def _facts(d: "Device") -> Iterable[tuple[str, str, str]]:
     )
     yield "channels", f"{d.channel_policy} multiples of {d.round_to}", ""
     if d.sparsity != "none":
-        yield "sparsity", f"{d.sparsity} in {', '.join(d.sparse_operators) or 'all'}", ""
+        yield "zeros", f"skipped if {d.sparsity} in {', '.join(d.sparse_operators) or 'all'}", ""
     if d.measurement == "local":
         yield "measured", f"on this machine: {p.processes} processes x {p.runs} runs, batch {p.batch}", ""
     for metric, plug in d.estimators.items():

@@ -73,6 +73,8 @@ def _explained(device: "Device", model: Path, found: "Fit") -> None:
     for (why, fatal), names in _alike(found.broken).items():
         some = ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
         data(f"{'NO' if fatal else 'no'}  {why}: {some}")
+    if slow := found.slow_memory(device):
+        data(f"no  {slow}")
     fits = "fits" if found.fits else "does not fit"
     unknown = sum(v.holds is None for v in found.verdicts)
     rest = f"; {unknown} limit{'s' if unknown > 1 else ''} cannot be judged" if unknown else ""

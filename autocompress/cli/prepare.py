@@ -2,7 +2,6 @@
 
 import json as jsonlib
 import sys
-from datetime import date
 from dataclasses import replace
 from datetime import date
 from pathlib import Path

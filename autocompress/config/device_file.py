@@ -10,7 +10,7 @@ from autocompress.config.node import shown
 from autocompress.config.operators import OPERATORS, operator
 from autocompress.config.provenance import day
 from autocompress.config.runtimes import runtime
-from autocompress.config.units import Bytes, BytesPerSecond, Count, Fraction, Hertz, Joules, Seconds, Volts, Watts
+from autocompress.config.units import Bytes, Count, Fraction, Hertz, Joules, Seconds, Volts, Watts
 from autocompress.config.validate import Section
 from autocompress.values.device import DeviceKind, Export, Origin, Protocol
 
@@ -32,10 +32,6 @@ def _any(value: Any) -> Any:
     return value if isinstance(value, list | tuple | None) else _refuse("'any' or a list of operators", value)
 
 
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else _refuse("a number, text, true or false", value)
-
-
 def _group(value: Any) -> Any:
     fine = value == "depthwise" or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
     return value if fine else _refuse("a number of groups or 'depthwise'", value)
@@ -49,10 +45,8 @@ def _refuse(wanted: str, value: Any) -> Any:
     raise PydanticCustomError("wrong-type", "{text}", {"text": f"wants {wanted}, got {shown(value)}"})
 
 
-SCALAR = WithJsonSchema({"type": ["boolean", "number", "string"]})
 GROUP = WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "depthwise"}]})
 ANY = WithJsonSchema({"anyOf": [{"const": "any"}, {"type": "array", "items": {"enum": list(OPERATORS)}}]})
-Scalar = Annotated[Any, BeforeValidator(_scalar), SCALAR]
 Group = Annotated[Any, BeforeValidator(_group), GROUP]
 Day = Annotated[str, BeforeValidator(_day)]
 Allowed = Annotated[tuple[Operator, ...] | None, Field(strict=False), BeforeValidator(_any), ANY]
@@ -75,14 +69,15 @@ class Hardware(Section):
 class Store(Section):
     total: Annotated[Bytes, Field(gt=0)]
     reserved: Bytes = 0.0
-    fast: Bytes | None = None
-    external: Bytes | None = None
-    bandwidth: Annotated[BytesPerSecond, Field(gt=0)] | None = None
+
+
+class Ram(Store):
+    fast: Bytes | None = None  # part of the total
     io_in_arena: bool = True
 
 
 class Memory(Section):
-    ram: Store | None = None
+    ram: Ram | None = None
     flash: Store | None = None
 
 
@@ -95,9 +90,7 @@ class Runs(Section):
     name: Annotated[str, AfterValidator(runtime)]
     version: str = ""
     export: Export | None = None  # None: what this runtime usually wants
-    provider: str = ""
     threads: Annotated[int, Field(ge=1)] = 1
-    options: dict[str, Scalar] = Field(default_factory=dict)
     overheads: Overheads = Overheads()
 
     @model_validator(mode="before")
@@ -112,14 +105,10 @@ class Runs(Section):
 
 class Weights(Section):
     bits: Annotated[tuple[Bits, ...], Field(strict=False), AfterValidator(_some)] = (8, 32)
-    granularity: Literal["per_tensor", "per_channel", "per_group"] = "per_channel"
-    symmetric: bool = True
 
 
 class Activations(Section):
-    bits: Annotated[tuple[Bits, ...], Field(strict=False), AfterValidator(_some)] = (8, 32)
-    granularity: Literal["per_tensor"] = "per_tensor"
-    symmetric: bool = False
+    bits: Annotated[tuple[Bits, ...], Field(strict=False), AfterValidator(_some)] | None = None  # those of weights
 
 
 class Precision(Section):
@@ -149,16 +138,9 @@ class Operators(Section):
     channels: Channels = Channels()
 
 
-class Requires(Section):
-    bits: Annotated[tuple[Bits, ...], Field(strict=False)] = ()
-    cin_multiple_of: Annotated[int, Field(ge=1)] = 1
-
-
 class Sparsity(Section):
-    structured: Annotated[tuple[Literal["channel"], ...], Field(strict=False)] = ("channel",)
-    pattern: Literal["none", "2:4", "block"] = "none"
-    applies_to: Annotated[tuple[Operator, ...], Field(strict=False)] = ()
-    requires: Requires = Requires()
+    pattern: Literal["none", "2:4"] = "none"  # of the zeros that it skips
+    applies_to: Annotated[tuple[Operator, ...], Field(strict=False)] = ()  # (): all
 
 
 class Agent(Section):
@@ -172,7 +154,6 @@ class Measured(Section):
     protocol: Protocol = Protocol()
     agent: Agent | None = None
     estimators: dict[str, Any] = Field(default_factory=dict)  # see estimators.py
-    fallback: Literal["estimate"] | None = None
 
 
 class Point(Section):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from autocompress.config.cores import AWAY
-from autocompress.config.device_file import DeviceFile, Store
+from autocompress.config.device_file import DeviceFile, Ram, Store
 from autocompress.config.diagnostic import Diagnostic
 from autocompress.config.limits import NEEDS_ESTIMATOR, Promise
 from autocompress.config.node import Node
@@ -31,6 +31,10 @@ def alone(file: DeviceFile, node: Node, mistakes: list[Diagnostic]) -> None:
             _stored(node.find(("memory", name)), store, mistakes)
     if not file.runtime:
         mistakes.append(node.find(("runtime",)).says("out-of-range", "wants at least one runtime, got none"))
+    for i, one in enumerate(file.runtime):
+        if one.threads > file.hardware.cores:
+            text = f"{one.threads} threads on a device with {file.hardware.cores} core{'s' * (file.hardware.cores > 1)}"
+            mistakes.append(node.find(("runtime", i, "threads")).says("out-of-range", text, "say hardware: {cores: N}"))
     operators = node.find(("operators",))
     both = sorted(set(file.operators.allow or ()) & set(file.operators.deny))
     if both:
@@ -44,7 +48,7 @@ def _stored(node: Node, store: Store, mistakes: list[Diagnostic]) -> None:
     if store.reserved >= store.total:
         where = node.get("reserved") or node
         mistakes.append(where.says("out-of-range", "nothing is left: 'reserved' takes all of 'total'"))
-    if store.fast is not None and store.fast > store.total:
+    if isinstance(store, Ram) and store.fast is not None and store.fast > store.total:
         mistakes.append(node.find(("fast",)).says("out-of-range", "is part of 'total', and larger"))
 
 
@@ -69,9 +73,6 @@ def _answered(file: DeviceFile, node: Node, mistakes: list[Diagnostic]) -> None:
         mistakes.append(measurement.find(("use",)).says("unsupported", NOT_YET[how.use]))
         if how.use == "agent" and how.agent is None:
             mistakes.append(measurement.key_says("missing-key", "the key 'agent' is missing"))
-    if how.fallback == "estimate" and not how.estimators:
-        text = "there is nothing to fall back to: 'estimators' is empty"
-        mistakes.append(measurement.find(("fallback",)).says("bad-value", text))
     if how.use != "local":
         return
     core = node.find(("hardware", "core"))

@@ -105,9 +105,7 @@ def _device(file: DeviceFile, told: Estimates, origins: Mapping[str, Provenance]
         flash=_memory(file.memory.flash),
         runtimes=tuple(map(_runtime, file.runtime)),
         bits=_ordered(precision.weights.bits),
-        activation_bits=_ordered(precision.activations.bits),
-        granularity=precision.weights.granularity,
-        symmetric=precision.weights.symmetric,
+        activation_bits=_ordered(precision.activations.bits or precision.weights.bits),
         mixed=precision.mixed,
         float_fallback=precision.float_fallback == "allowed",
         operators=Operators(
@@ -138,9 +136,7 @@ def _runtime(runs: Runs) -> Runtime:
         of="" if own(runs.name) else runs.name,
         version=runs.version,
         export=export,
-        provider=runs.provider,
         threads=runs.threads,
-        options=runs.options,
         flash_code=runs.overheads.flash_code,
         ram_runtime=runs.overheads.ram_runtime,
     )

@@ -1,5 +1,6 @@
 """Which operations of a file a device cannot run, or not as it wants them."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from autocompress.measure.graph import CONVOLUTIONS, Graph, Operation
@@ -22,25 +23,36 @@ class Broken(NamedTuple):
 def broken(graph: Graph, device: Device) -> list[Broken]:
     """Of each rule, in the order in which they run. A few layers may stay in 32 bits where that is allowed, not all."""
     fallback = device.float_fallback and not all(_too_wide(o, device) for o in graph.operations if o.macs)
+    widths = sorted({o.bits for o in graph.operations if o.macs and not _too_wide(o, device)})
     wide = [o for o in graph.operations if o.macs and _too_wide(o, device)]
-    allowed = ", ".join(map(str, device.bits))
+    allowed = ", ".join(str(bits) for bits in device.bits if bits < FLOAT or bits in device.activation_bits)
     found = [Broken(_named(o), f"computes in {o.bits} bits; it wants {allowed}", not fallback) for o in wide]
+    if len(widths) > 1 and not device.mixed:
+        found.append(Broken("the model", f"computes in {' and '.join(map(str, widths))} bits; it wants one for all"))
     return found + [Broken(_named(o), why, fatal) for o in graph.operations for why, fatal in _against(o, device)]
 
 
+def uneven(layers: Mapping[str, tuple[float, float]], device: Device) -> str:
+    """Why layers whose weights need so many bits do not do where all must have the same; fewer are widened to some."""
+    widths = sorted({min((b for b in device.bits if b >= bits), default=int(bits)) for bits, _ in layers.values()})
+    if device.mixed or len(widths) < 2:
+        return ""
+    return f"weights of {' and '.join(map(str, widths))} bits; it wants one for all"
+
+
 def _too_wide(operation: Operation, device: Device) -> bool:
-    return operation.bits >= FLOAT and operation.bits not in device.bits
+    return operation.bits >= FLOAT and operation.bits not in {*device.bits} & {*device.activation_bits}
 
 
 def _against(operation: Operation, device: Device) -> list[tuple[str, bool]]:
     names = (operation.kind, *ALSO.get(operation.kind, ()))
     rules = device.operators
-    fatal = rules.unsupported == "error"
+    fatal, aside = rules.unsupported == "error", "; the processor does it" if rules.unsupported == "cpu" else ""
     found: list[tuple[str, bool]] = []
     if any(name in rules.deny for name in names):
-        found.append((f"{operation.kind} is denied", fatal))
+        found.append((f"{operation.kind} is denied{aside}", fatal))
     elif rules.allow is not None and operation.kind not in FREE and not any(name in rules.allow for name in names):
-        found.append((f"{operation.kind} is not among what it runs", fatal))
+        found.append((f"{operation.kind} is not among what it runs{aside}", fatal))
     for rule in (rules.limits[name] for name in names if name in rules.limits):
         found += [(text, fatal) for text in _beyond(operation, rule)]
     odd = device.off_grid(operation.channels) if operation.kind in CONVOLUTIONS else []

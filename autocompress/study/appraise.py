@@ -22,8 +22,9 @@ from autocompress.measure.latency import race
 from autocompress.measure.memory import flash, peak_ram
 from autocompress.measure.packed import compressed, packed
 from autocompress.measure.parity import parity
-from autocompress.measure.rules import broken
+from autocompress.measure.rules import broken, uneven
 from autocompress.measure.runtimes.base import Runtime
+from autocompress.measure.skipped import skipped
 from autocompress.measure.stored import stored
 from autocompress.measure.throughput import throughput
 from autocompress.plugin import make
@@ -109,7 +110,7 @@ class Appraiser:
         size = Measurement(metric="size", value=file.stat().st_size, how="measured", on=file.name, note=note)
         found = [size]
         if file.suffix == ".onnx" and (model.sparse or self._wanted & {"sparsity", "size_packed"}):
-            found += packed(file)
+            found += _noted(packed(file), "sparsity", skipped(model.net, model.sparse, self._device))
         if "bops" in self._wanted:
             found.append(self._bops(model))
         if "size_lzma" in self._wanted:
@@ -133,6 +134,8 @@ class Appraiser:
             graph, on = graph.in_bits(BYTE), f"{on} if it were in {BYTE} bits"
         else:
             refuse_what_it_cannot_run(device, graph)
+            if why := uneven(self._bits(model), device):
+                raise Failure("unsupported", f"{device.id} cannot run it: {why}")
         kept: tuple[Measurement, ...] = ()
         if wants_flash:  # tools that write code take the weights out of a file; interpreters are given the file
             whole = on == file.name and not (listed.of and listed.export in ("onnx", "onnx-qdq"))
@@ -163,9 +166,10 @@ class Appraiser:
         return times + speed
 
     def _bops(self, model: Model) -> Measurement:
-        quantizer = make(Quantizer, model.quantizer) if model.quantizer else None
-        layers = quantizer.layer_bits(model.net) if quantizer else {}
-        return bops(layer_macs(model.net, model.inputs), layers)
+        return bops(layer_macs(model.net, model.inputs), self._bits(model))
+
+    def _bits(self, model: Model) -> dict[str, tuple[float, float]]:
+        return make(Quantizer, model.quantizer).layer_bits(model.net) if model.quantizer else {}
 
     def _memory(self, file: Path, model: Model, listed: devices.Runtime) -> Measurement:
         settings = _settings(listed)
@@ -202,5 +206,5 @@ def refuse_what_it_cannot_run(device: Device, graph: Graph) -> None:
 def picky(device: Device) -> bool:
     """Whether there is anything that a model must not contain."""
     rules = device.operators
-    must = device.channel_policy == "require"
+    must = device.channel_policy == "require" or (not device.mixed and len(device.bits) > 1)
     return must or max(device.bits) < HALF or rules.allow is not None or bool(rules.deny or rules.limits)

@@ -17,6 +17,7 @@ from autocompress.study.here import elsewhere
 from autocompress.values.device import Device, estimated_as
 from autocompress.values.limit import Limit
 from autocompress.values.measurement import Measurement
+from autocompress.values.metric import show
 from autocompress.values.soft import Breach, breaches
 
 
@@ -56,6 +57,14 @@ class Fit(NamedTuple):
     def breaches(self) -> tuple[Breach, ...]:
         """Soft limits that it breaks, as far as it is known."""
         return breaches({m.metric: m for m in self.known}, [v.limit for v in self.verdicts])
+
+    def slow_memory(self, device: Device) -> str:
+        """What of its memory is not in the fast part, if the device has one; empty where all is, or nobody knows."""
+        needs = next((m.value for m in self.known if m.metric == "peak_ram"), 0.0)
+        fast = device.ram.fast if device.ram else None
+        if fast is None or needs <= fast:
+            return ""
+        return f"needs {show('peak_ram', needs)} of memory, and {show('peak_ram', fast)} are fast"
 
 
 def fit(device: Device, file: Path) -> Fit:

@@ -100,7 +100,7 @@ class Foresight:
         listed, runtime = self._device.runtime, make(Runtime, {"use": self._device.runtime.name}).version
         threads = f"{listed.threads} thread{'s' if listed.threads > 1 else ''}"
         where = f"{runtime}, {threads}, batch {self._device.protocol.batch}, {machine()}"
-        how = canonical([listed.provider, listed.options, model.quantizer["use"] if model.quantizer else ""])
+        how = canonical(model.quantizer["use"] if model.quantizer else "")
         return Screen(self._folder / "measured" / digest(code_version(FILES), where, how), where)
 
     def _noted(self, shape: Model, doubtful: frozenset[str]) -> tuple[Measurement, ...] | None:

@@ -3,19 +3,28 @@
 import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autocompress.values.limit import Limit, Objective
 
 DeviceKind = Literal["mcu", "mcu-npu", "wearable-soc", "phone", "sbc", "npu", "cpu", "gpu"]
 Export = Literal["onnx", "onnx-qdq", "tflite", "pte"]
 Origin = Literal["measured", "vendor", "estimated", "assumed"]
-Pattern = Literal["none", "2:4", "block"]
+Pattern = Literal["none", "2:4"]
 Plug = dict[str, Any]  # {"use": name, **settings}
+
+
+GONE = ("provider", "options", "external", "bandwidth", "granularity", "symmetric")  # said nothing to anybody
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_gone(cls, given: Any) -> Any:
+        """Stored studies may hold it."""
+        return {k: v for k, v in given.items() if k not in GONE} if isinstance(given, dict) else given
 
 
 class Provenance(_Value):
@@ -39,9 +48,7 @@ class Runtime(_Value):
     of: str = ""
     version: str = ""
     export: Export = "onnx"
-    provider: str = ""
     threads: int = Field(1, ge=1)
-    options: dict[str, bool | int | float | str] = {}
     flash_code: float = 0.0  # bytes that the runtime's code takes beside the model
     ram_runtime: float = 0.0  # bytes that it takes beside the activations
 
@@ -52,13 +59,11 @@ class Runtime(_Value):
 
 
 class Memory(_Value):
-    """Bytes, and bytes a second."""
+    """Bytes."""
 
     total: float
     reserved: float = 0.0
     fast: float | None = None  # part of the total: tightly coupled, or on the chip
-    external: float | None = None  # beside the total
-    bandwidth: float | None = None
     io_in_arena: bool = True  # input and output lie among the activations
 
     @property
@@ -115,15 +120,13 @@ class Device(_Value):
     runtimes: tuple[Runtime, ...] = Field((Runtime(),), min_length=1)  # of several, the one that is measured best
     bits: tuple[int, ...] = (8, 32)  # of weights
     activation_bits: tuple[int, ...] = (8, 32)
-    granularity: Literal["per_tensor", "per_channel", "per_group"] = "per_channel"  # of weights
-    symmetric: bool = True  # weights
     mixed: bool = True  # bits may differ between layers
     float_fallback: bool = True  # a layer may stay in 32 bits
     operators: Operators = Operators()
     round_to: int = Field(1, ge=1)
     channel_policy: Literal["prefer", "require"] = "prefer"  # others are told of, or refused
-    sparsity: Pattern = "none"
-    sparse_operators: tuple[str, ...] = ()
+    sparsity: Pattern = "none"  # of the zeros that it skips
+    sparse_operators: tuple[str, ...] = ()  # where it does; (): in all
     measurement: Literal["local", "estimate"] = "local"
     protocol: Protocol = Protocol()
     estimators: dict[str, Plug] = {}  # latency, peak_ram, energy -> what tells it without the device

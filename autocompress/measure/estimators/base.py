@@ -30,10 +30,11 @@ class Board:
     """What estimators ask of a device."""
 
     clock_hz: float | None = None
+    io_in_arena: bool = True  # input and output lie among the activations
 
     @classmethod
     def of(cls, device: Device) -> "Board":
-        return cls(device.clock_hz)
+        return cls(device.clock_hz, device.ram.io_in_arena if device.ram else True)
 
     @property
     def clock(self) -> float:

@@ -37,6 +37,8 @@ class GreedyArena(Estimator):
     def estimate(self, graph: Graph, board: Board, known: Mapping[str, float]) -> float:
         deployed = arena.padded(graph) if self.explicit_pads else graph
         needed = arena.buffers(deployed, input_kept=self.input_kept, in_place=self.in_place, scratch=self.scratch)
+        if not board.io_in_arena:
+            needed = [one for one in needed if one.name not in (*graph.inputs, *graph.outputs)]
         weighted = sum(operation.kind in WEIGHTED for operation in deployed.operations)
         kept = len(deployed.operations) * self.per_op + weighted * self.per_weighted
         kept += arena.channels(deployed) * self.per_channel + self.fixed
