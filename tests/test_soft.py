@@ -1,6 +1,7 @@
 """Soft limits refuse nobody: searches keep away from those who break them, rules prefer who keeps them, tables tell."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from fakes import OBJECTIVES, spec
 from hypothesis import given
 from hypothesis import strategies as st
 from test_front import trial
+from views import view
 from worlds import lived
 
+from autocompress.reports.grid import front_grid
 from autocompress.study.taught import costs, values
 from autocompress.values.front import Front, front
 from autocompress.values.limit import Limit, Objective
@@ -33,6 +36,7 @@ def m(metric: str, value: float) -> dict[str, Measurement]:
         (SIZE.model_copy(update={"hard": True}), 50, None),
         (SIZE.model_copy(update={"margin": 0.25}), 20, "25 % over"),
         (Limit(metric="accuracy", side="min", bound=0.9, hard=False), 0.882, "1.8 points short"),
+        (Limit(metric="accuracy", side="min", bound=0.5, hard=False, margin=0.1), 0.53, "2 points short"),
         (Limit(metric="throughput", side="min", bound=100, hard=False), 80, "20 % short"),
         (Limit(metric="accuracy", side="min", below_baseline=0.01, hard=False), 0.1, None),  # not known yet of what
     ],
@@ -142,3 +146,14 @@ def test_numbers_stay_what_they_are() -> None:
     assert as_seen(HAND[3], OBJECTIVES, [SIZE]) is HAND[3]
     alone = front(HAND[:1], OBJECTIVES, [SIZE]).pick()
     assert alone.reason == "the only model on the front; it breaks size ≤ 20 B (soft) by 40 B, 2.0 times the limit"
+
+
+def test_tables_say_by_how_much() -> None:
+    given = view()
+    worst = max(given.front.members, key=lambda t: t.value("size"))
+    soft = Limit(metric="size", side="max", bound=worst.value("size") / 1.25, hard=False)
+    plain = {row.number: row for row in front_grid(given, ["size"]).rows}
+    told = front_grid(replace(given, front=replace(given.front, limits=(soft,))), ["size"])
+    found = {row.number: row.cells[1] for row in told.rows}
+    assert found[worst.number] == f"{plain[worst.number].cells[1]} (25 % over)"
+    assert found[None] == plain[None].cells[1], "the baseline has promised nothing"
