@@ -81,7 +81,12 @@ def device(**changes) -> Device:
     ("changes", "kinds", "why", "fatal"),
     [
         ({"operators": Operators(deny=("add",))}, {"add"}, "add is denied", True),
-        ({"operators": Operators(deny=("add",), unsupported="cpu")}, {"add"}, "add is denied; the processor does it", False),
+        (
+            {"operators": Operators(deny=("add",), unsupported="cpu")},
+            {"add"},
+            "add is denied; the processor does it",
+            False,
+        ),
         (
             {"operators": Operators(allow=("conv2d", "add", "global_avg_pool"))},
             {"linear"},
