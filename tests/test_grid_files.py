@@ -53,6 +53,24 @@ def compared(model: Model, quantizer: Lsq, runtime: Runtime, folder: Path) -> tu
     return answers, torch.from_numpy(runtime.open(file)(x.numpy())), last.step.item()
 
 
+def test_a_channel_that_died_while_it_learned_answers_as_the_network_does(tmp_path):
+    """Weight decay takes its weights, and learning its step; its bias stays. In steps of nothing it fits into no integer."""
+    model, quantizer, runtime = trained("vgg"), Lsq(), make(Runtime, {"use": "onnxruntime"})
+    model = quantizer.prepare(model, lab())
+    first = next(iter(gridded(model.net).values()))
+    with torch.no_grad():
+        first.weight[0] *= 1e-6
+        first.grid.times[0] = -1e-3
+        first.bias[0] = 2.0
+    x = torch.from_numpy(digits().prepared(digits().val.x))
+    file = tmp_path / "model.onnx"
+    runtime.lower(quantizer.frozen(model.net, runtime.dialect), model.inputs, file)
+    with torch.no_grad():
+        answers = model.net(x)
+    *_, last = model.net.get_submodule("grids").children()
+    assert (torch.from_numpy(runtime.open(file)(x.numpy())) - answers).abs().max() <= 1.01 * last.step.item()
+
+
 @pytest.mark.parametrize(("weights", "activations"), [(3, 8), (4, 4)])
 @pytest.mark.parametrize("name", [*PLAIN, *(pytest.param(slow, marks=pytest.mark.slow) for slow in SLOW)])
 def test_in_onnx_runtime(name, weights, activations, tmp_path):

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 SLOWER = 0.1  # how fast a step learns, next to weights
 SMALLEST = 1e-8  # step
+FINEST = 1 / 16  # of the step as it was found: a channel that dies while it learns would make its own infinitely small
 TRIED = 41  # steps, before one is chosen for a row of weights
 EIGHT = 127  # runtimes want weights of 8 bits to be symmetric
 WEAKEST = 4096  # times weaker than its layer's strongest, a channel has no finer steps: its bias would overflow
+LARGEST = 2**30  # steps of a bias: with the sums it is added to it fits into 32 bits
 
 
 class Grid(nn.Module):
@@ -42,7 +44,7 @@ class Grid(nn.Module):
 
     @property
     def step(self) -> Tensor:
-        return (self.unit * self.times).clamp(SMALLEST, self.most / self.span)
+        return (self.unit * self.times.clamp(min=FINEST)).clamp(SMALLEST, self.most / self.span)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.rounded(x)
@@ -110,7 +112,7 @@ def biases(layer: Layer, read: Grid | None) -> Tensor | None:
     if layer.bias is None or read is None:
         return layer.bias
     step = (layer.grid.step * read.step).detach()
-    return layer.bias + ((layer.bias / step).round() * step - layer.bias).detach()
+    return layer.bias + ((layer.bias / step).round().clamp(-LARGEST, LARGEST) * step - layer.bias).detach()
 
 
 def gridded(net: nn.Module) -> dict[str, Layer]:
