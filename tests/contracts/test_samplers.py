@@ -1,11 +1,15 @@
 """Every sampler: its answers lie in the space, its seed decides, interruptions do not, failures do not stop it."""
 
+from collections.abc import Callable
+from functools import cache
+
 import pytest
 from fakes import SPACE, Pretend, spec
 from worlds import lived
 
 from autocompress.plugin import make, names
 from autocompress.search.samplers.base import Sampler
+from autocompress.study.core import Loop
 from autocompress.values.space import Choice, Float, Int, Order, holes
 from autocompress.values.study import Budget
 
@@ -23,6 +27,18 @@ def study(name, encoding="flat", trials=None, seed=0):
         seed=seed,
         driver={"use": "simulated", "workers": 2},
     )
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory) -> Callable[..., Loop]:
+    """`ended(name)`: of a study that ran to its end, once for all tests that ask for the same one."""
+
+    @cache
+    def found(name: str, workers: int = 2, **more: int) -> Loop:
+        spec = study(name, **more).model_copy(update={"driver": {"use": "simulated", "workers": workers}})
+        return lived(spec, tmp_path_factory.mktemp("ended"))[0]
+
+    return found
 
 
 @every
@@ -45,8 +61,8 @@ def test_answers_lie_in_the_space(name, encoding, tmp_path):
 
 
 @every
-def test_the_seed_decides(name, tmp_path):
-    one = [t.recipe for t in lived(study(name), tmp_path / "one")[0].trials.values()]
+def test_the_seed_decides(name, ended, tmp_path):
+    one = [t.recipe for t in ended(name).trials.values()]
     same = [t.recipe for t in lived(study(name), tmp_path / "same")[0].trials.values()]
     other = [t.recipe for t in lived(study(name, seed=1, trials=5), tmp_path / "other")[0].trials.values()]
     assert one == same
@@ -55,10 +71,10 @@ def test_the_seed_decides(name, tmp_path):
 
 @pytest.mark.parametrize("name", [n for n in SAMPLERS if n != "gp"])  # its numbers end 1e-5 apart, not bit-equal
 @pytest.mark.parametrize("after", [1, 7, 23])
-def test_an_interruption_changes_nothing(name, after, tmp_path):
+def test_an_interruption_changes_nothing(name, after, ended, tmp_path):
     """Stopped after some events and run again, one worker: the same trials as in one go."""
     once = study(name).model_copy(update={"driver": {"use": "simulated", "workers": 1}})
-    whole = lived(once, tmp_path / "whole")[0]
+    whole = ended(name, workers=1)
     halved = lived(once, tmp_path / "halved", stops=[after])[0]
     assert [t.recipe for t in halved.trials.values()] == [t.recipe for t in whole.trials.values()]
     assert [t.state for t in halved.trials.values()] == [t.state for t in whole.trials.values()]
@@ -74,11 +90,11 @@ def test_failures_do_not_stop_it(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "ehvi"])
-def test_learning_beats_blind_choice(name, tmp_path):
+def test_learning_beats_blind_choice(name, ended):
     """Deterministic: the world, the seeds and the clock are given."""
 
     def volumes(sampler):
-        return [lived(study(sampler, trials=40, seed=s), tmp_path / f"{sampler}{s}")[0].hypervolume for s in (0, 1)]
+        return [ended(sampler, trials=40, seed=seed).hypervolume for seed in (0, 1)]
 
     assert sum(volumes(name)) > sum(volumes("random"))
 
