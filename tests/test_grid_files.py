@@ -54,7 +54,7 @@ def compared(model: Model, quantizer: Lsq, runtime: Runtime, folder: Path) -> tu
 
 
 def test_a_channel_that_died_while_it_learned_answers_as_the_network_does(tmp_path):
-    """Weight decay takes its weights, learning its step; its bias stays, and in steps of nothing fits into no integer."""
+    """Weight decay takes its weights, learning its step; its bias stays, and in steps of nothing fits no integer."""
     model, quantizer, runtime = trained("vgg"), Lsq(), make(Runtime, {"use": "onnxruntime"})
     model = quantizer.prepare(model, lab())
     first = next(iter(gridded(model.net).values()))
