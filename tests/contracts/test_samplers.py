@@ -70,7 +70,7 @@ def test_the_seed_decides(name, ended, tmp_path):
 
 
 @pytest.mark.parametrize("name", [n for n in SAMPLERS if n != "gp"])  # its numbers end 1e-5 apart, not bit-equal
-@pytest.mark.parametrize("after", [1, 7, 23])
+@pytest.mark.parametrize("after", [7, *(pytest.param(late, marks=pytest.mark.slow) for late in (1, 23))])
 def test_an_interruption_changes_nothing(name, after, ended, tmp_path):
     """Stopped after some events and run again, one worker: the same trials as in one go."""
     once = study(name).model_copy(update={"driver": {"use": "simulated", "workers": 1}})
